@@ -1,0 +1,175 @@
+"""The card port: what the wizard sees of readers and cards, whatever drives them.
+
+Everything here blocks and is called from one worker thread, except `Readers.cancel`, which any
+thread may call. Implementations: `card.pcsc` (readers through pcscd), `card.virtual` (embedded
+readers), `card.pkcs15` (cards).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Protocol
+
+from card.pin import Pin
+
+
+class SlotState(Enum):
+    """What PC/SC says of one reader's slot."""
+
+    EMPTY = "empty"
+    PRESENT = "present"
+    MUTE = "mute"  # a card that gives no ATR: upside down, dirty or broken
+    HELD = "held"  # in exclusive use by another program
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One reader; `changes` counts its insertions and removals, so a swapped card is noticed."""
+
+    reader: str  # as PC/SC names it
+    state: SlotState
+    atr: bytes = b""
+    changes: int = 0
+
+
+class Connection(Protocol):
+    """A shared connection to the card in one reader."""
+
+    @property
+    def reader(self) -> str: ...
+    @property
+    def atr(self) -> bytes: ...
+    def transmit(self, command: bytes | bytearray) -> bytes:
+        """One command APDU as bytes in, the response APDU out; exactly one exchange, no retries.
+
+        Raises CardRemoved, CardReset, CardMute, ReaderGone, PcscError.
+        """
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Keep other programs off the card for the time of the block (SCardBeginTransaction)."""
+        ...
+
+    def close(self) -> None:
+        """Disconnect and leave the card as it is (SCARD_LEAVE_CARD). Never raises."""
+        ...
+
+
+class Readers(Protocol):
+    """The readers of this machine."""
+
+    def slots(self) -> tuple[Slot, ...]:
+        """The readers now, in PC/SC's order; empty when there is none. Raises PcscError."""
+        ...
+
+    def wait(self, known: tuple[Slot, ...]) -> tuple[Slot, ...]:
+        """Block until the readers differ from `known`; no polling.
+
+        Raises PcscError, CardCancelled.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Make a blocked `wait` raise CardCancelled; safe from any thread."""
+        ...
+
+    def connect(self, reader: str) -> Connection:
+        """Connect shared. Raises CardAbsent, CardMute, ReaderHeld, ReaderUnknown, PcscError."""
+        ...
+
+    def close(self) -> None:
+        """Release the contexts. Never raises."""
+        ...
+
+
+class CardCategory(StrEnum):
+    """What the certificate's subject type says the card is (2.16.886.1.100.2.1)."""
+
+    HPC = "HPC"  # 醫事人員卡
+    HOP = "HOP"  # 醫事機構卡
+    NATURAL_PERSON = "MOICA"  # 自然人憑證
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True)
+class HolderCertificate:
+    """What the wizard needs of the signing certificate; all text already cleaned for a terminal."""
+
+    der: bytes
+    holder: str  # subject CN
+    issuer: str  # issuer OU, or CN where there is no OU
+    category: CardCategory
+    not_before: datetime  # UTC
+    not_after: datetime  # UTC
+
+
+@dataclass(frozen=True)
+class PinRules:
+    """The card's own rules for the PIN of the signing key (PKCS#15 §6.9.2)."""
+
+    minimum: int  # characters
+    maximum: int
+    digits_only: bool
+
+
+@dataclass(frozen=True)
+class Signature:
+    """`algorithm` is the JWA name (RS256); `value` the raw signature (RSA: 256 bytes for 2048)."""
+
+    algorithm: str
+    value: bytes
+
+
+class Card(Protocol):
+    """An opened card whose kind was positively recognised."""
+
+    @property
+    def reader(self) -> str: ...
+    @property
+    def label(self) -> str:
+        """The token's label, cleaned for a terminal."""
+        ...
+
+    @property
+    def certificate(self) -> HolderCertificate:
+        """The signing certificate, already checked for dates and usage."""
+        ...
+
+    @property
+    def pin_rules(self) -> PinRules: ...
+    def tries_left(self) -> int | None:
+        """Tries left, read without spending one; None when the card does not say."""
+        ...
+
+    def sign(self, pin: Pin, message: bytes, tries_shown: int | None) -> Signature:
+        """VERIFY once, then sign SHA-256 of `message` with the signing key, in one transaction.
+
+        The tries are read again first; fewer than `tries_shown` raises PinTriesChanged with
+        nothing sent. `pin` is spent and wiped however this ends. The signature is checked under
+        the card's certificate before it is returned. Raises PinError, CardError.
+        """
+        ...
+
+    def close(self) -> None:
+        """Disconnect; never raises."""
+        ...
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One APDU for the trace: never its data, so a trace cannot hold a PIN or a name."""
+
+    ins: int
+    p1: int
+    p2: int
+    lc: int | None  # None for VERIFY, CHANGE and RESET: a PIN's length is a secret too
+    le: int | None
+    sw: int
+    ms: float
+
+
+Tracer = Callable[[Exchange], None]
