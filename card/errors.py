@@ -36,6 +36,12 @@ class PcscLibraryMissing(PcscError):
     code = "pcsc.library.missing"
 
 
+class DriverMissing(PcscError):
+    """No driver for USB card readers (CCID) is installed."""
+
+    code = "pcsc.driver.missing"
+
+
 class PcscServiceMissing(PcscError):
     """SCARD_E_NO_SERVICE (0x8010001D): nobody answers at the PC/SC socket."""
 
@@ -282,6 +288,12 @@ class PinTriesChanged(PinError):
     code = "card.pin.tries-changed"
     shown: int | None
     tries_left: int | None
+
+
+class LastTryUnconfirmed(PinError):
+    """One try is left and nobody confirmed that it may be spent; nothing was sent."""
+
+    code = "card.pin.last-try"
 
 
 class PinSpent(PinError):

@@ -1,0 +1,128 @@
+"""The work behind the steps, without a screen: what the wizard and the line mode both run.
+
+Everything here blocks; the wizard calls it from worker threads, the line mode directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from card.errors import CardError
+from card.pin import Pin
+from card.port import Card, Readers, Tracer
+from client.errors import ClientError
+from client.port import Challenge, Service, ServiceDescription, Verification, idempotency_key
+from client.port import signed_message as message_to_sign
+from screens.wizard import CardOnTable, Check, Component, Failure
+
+
+class Backends(Protocol):
+    """Where readers and the service come from; made late, because importing them is slow."""
+
+    def readers(self) -> Readers:
+        """The readers of this machine, or the embedded ones. Raises CardError."""
+        ...
+
+    def service(self) -> Service:
+        """The service this run talks to. Raises ClientError."""
+        ...
+
+    def library(self) -> str:
+        """The PC/SC library's name and version. Raises PcscLibraryMissing."""
+        ...
+
+    def driver(self) -> str:
+        """The reader driver's name and version. Raises DriverMissing."""
+        ...
+
+    @property
+    def tracer(self) -> Tracer | None: ...
+
+
+def failure_of(error: CardError | ClientError) -> Failure:
+    """The stable code and facts of a typed error; its text stays where it was raised."""
+    return Failure(error.code, error.facts())
+
+
+def attempt(component: Component, look: Callable[[], str], *, warning: bool = False) -> Check:
+    """Run one check; a typed error becomes its outcome, so the list always completes."""
+    try:
+        return Check(component, look())
+    except (CardError, ClientError) as error:
+        return Check(component, failure=failure_of(error), warning=warning)
+
+
+def check_components(
+    backends: Backends, report: Callable[[Check], None]
+) -> tuple[tuple[Check, ...], ServiceDescription | None]:
+    """Check what a binding needs, reporting each row as it is known.
+
+    Returns the rows and the service's description, None when the service did not answer.
+    """
+    described: list[ServiceDescription] = []
+
+    def reporting() -> str:
+        service = backends.service()
+        described.append(service.describe())
+        return service.origin
+
+    rows: list[Check] = []
+    for component, look, warning in (
+        (Component.LIBRARY, backends.library, False),
+        (Component.SERVICE, lambda: _pcsc(backends), False),
+        (Component.DRIVER, lambda: _driver(backends), False),
+        (Component.CRYPTO, _crypto, False),
+        (Component.REPORTING, reporting, False),
+    ):
+        row = attempt(component, look, warning=warning)
+        rows.append(row)
+        report(row)
+    return tuple(rows), described[0] if described else None
+
+
+def _pcsc(backends: Backends) -> str:
+    slots = backends.readers().slots()
+    return ", ".join(slot.reader for slot in slots)
+
+
+def _driver(backends: Backends) -> str:
+    """A reader that is listed has its driver, wherever it is; without one look on this machine."""
+    try:
+        slots = backends.readers().slots()
+    except CardError:
+        slots = ()
+    return slots[0].reader if slots else backends.driver()
+
+
+def _crypto() -> str:
+    import cryptography
+
+    return f"cryptography {cryptography.__version__}"
+
+
+def on_table(card: Card) -> CardOnTable:
+    """What the opened card told, tries included (read without spending one)."""
+    return CardOnTable(card.reader, card.label, card.certificate, card.pin_rules, card.tries_left())
+
+
+def prove(
+    card: Card, service: Service, challenge: Challenge, pin: Pin, tries_shown: int | None
+) -> Verification:
+    """One VERIFY, one signature, one verification; the PIN is wiped whatever happens.
+
+    The message names this program's own idea of the origin, so a service in the middle gets a
+    token that is worth nothing elsewhere. Raises PinError, CardError, ClientError.
+    """
+    try:
+        message = message_to_sign(service.origin, challenge.nonce)
+        signature = card.sign(pin, message, tries_shown)
+    finally:
+        pin.wipe()
+    return service.verify(
+        challenge,
+        card.certificate.der,
+        signature.algorithm,
+        signature.value,
+        idempotency_key(),
+    )

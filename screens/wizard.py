@@ -1,0 +1,492 @@
+"""The wizard without a screen: what is known so far, and one function for each transition.
+
+Nothing here knows Textual, threads or the clock. A screen shows a `Wizard`; the shell runs the
+`busy` work and feeds its outcome back in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from card.port import CardCategory, HolderCertificate, PinRules, Slot, SlotState
+from client.port import Challenge, Purpose, Receipt, ServiceDescription, Session, Verification
+
+Fact = str | int | None
+LOW_TRIES = 2  # at or below this the wizard warns before the first digit
+
+
+class Step(StrEnum):
+    """The screens of the procedure, in the manual's order."""
+
+    WELCOME = "welcome"
+    COMPONENTS = "components"
+    READER = "reader"
+    CARD = "card"
+    PIN = "pin"
+    RESULT = "result"
+    FORM = "form"
+    SIGN_IN = "sign-in"
+    RECEIPT = "receipt"
+
+
+REGISTER_STEPS = (
+    Step.COMPONENTS,
+    Step.READER,
+    Step.CARD,
+    Step.PIN,
+    Step.RESULT,
+    Step.FORM,
+    Step.RECEIPT,
+)
+REBIND_STEPS = (*REGISTER_STEPS[:5], Step.SIGN_IN, Step.RECEIPT)
+CARD_STEPS = frozenset({Step.CARD, Step.PIN})
+
+
+class Work(StrEnum):
+    """What runs in the background while a screen waits."""
+
+    CHECKING = "checking"  # the components
+    READING = "reading"  # the card
+    PREPARING = "preparing"  # challenge and tries, before the first digit
+    PROVING = "proving"  # VERIFY, sign, verification
+    REGISTERING = "registering"
+    SIGNING_IN = "signing-in"
+    BINDING = "binding"
+
+
+class Component(StrEnum):
+    """One row of the component check."""
+
+    LIBRARY = "library"
+    SERVICE = "pcsc"
+    DRIVER = "driver"
+    CRYPTO = "crypto"
+    REPORTING = "reporting"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One thing that went wrong, by its stable code; the catalogue has the words."""
+
+    code: str
+    facts: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one component check; `evidence` is a version, a path or a host."""
+
+    component: Component
+    evidence: str = ""
+    failure: Failure | None = None
+    warning: bool = False  # worth knowing, but no reason to stop
+
+
+@dataclass(frozen=True)
+class CardOnTable:
+    """What the opened card told, all of it before any PIN."""
+
+    reader: str
+    label: str
+    certificate: HolderCertificate
+    rules: PinRules
+    tries_left: int | None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A binding on its way: sent again unchanged, under the same key, until it is decided."""
+
+    key: str
+    fields: Mapping[str, str | bytearray] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
+
+
+@dataclass(frozen=True)
+class Wizard:
+    """Everything known so far. `failure` belongs to `step`; `busy` says what runs."""
+
+    step: Step = Step.WELCOME
+    purpose: Purpose = Purpose.REGISTER
+    busy: Work | None = None
+    failure: Failure | None = None
+    checks: tuple[Check, ...] = ()
+    service: ServiceDescription | None = None
+    slots: tuple[Slot, ...] = ()
+    reader: str | None = None
+    card: CardOnTable | None = None
+    card_gone: bool = False  # the chosen card is out; everything else is kept for its return
+    account: str = ""  # rebinding: the account that the challenge is for
+    challenge: Challenge | None = None
+    verification: Verification | None = None
+    refused_fields: frozenset[str] = frozenset()
+    session: Session | None = None
+    submission: Submission | None = None
+    receipt: Receipt | None = None
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return REBIND_STEPS if self.purpose is Purpose.REBIND else REGISTER_STEPS
+
+    @property
+    def cards(self) -> tuple[Slot, ...]:
+        """The slots with a card in them, readable or not."""
+        return tuple(slot for slot in self.slots if slot.state is not SlotState.EMPTY)
+
+    @property
+    def undecided(self) -> bool:
+        """A binding was sent and its outcome is not known; only the same one may be sent again."""
+        return self.submission is not None
+
+
+# --- moving between steps ----------------------------------------------------------------------
+
+
+def start(wizard: Wizard, purpose: Purpose) -> Wizard:
+    """From the welcome screen into the procedure; what an earlier turn knew is forgotten."""
+    return check(Wizard(purpose=purpose, slots=wizard.slots))
+
+
+def check(wizard: Wizard) -> Wizard:
+    """Run the component check (again)."""
+    return replace(
+        wizard, step=Step.COMPONENTS, busy=Work.CHECKING, checks=(), service=None, failure=None
+    )
+
+
+def checked(
+    wizard: Wizard, checks: tuple[Check, ...], service: ServiceDescription | None
+) -> Wizard:
+    """The component check ended; its first failure is what the screen explains."""
+    failure = next((row.failure for row in checks if row.failure and not row.warning), None)
+    return replace(wizard, busy=None, checks=checks, service=service, failure=failure)
+
+
+def components_ready(wizard: Wizard) -> bool:
+    """True when nothing that a binding needs is missing."""
+    return bool(wizard.checks) and wizard.service is not None and wizard.failure is None
+
+
+def choose_reader(wizard: Wizard) -> Wizard:
+    """To the reader list."""
+    return replace(
+        wizard,
+        step=Step.READER,
+        busy=None,
+        failure=None,
+        card=None,
+        card_gone=False,
+        challenge=None,
+    )
+
+
+def read_card(wizard: Wizard, reader: str) -> Wizard:
+    """Open the card in `reader`; the account name typed before is kept."""
+    return replace(
+        wizard,
+        step=Step.CARD,
+        busy=Work.READING,
+        reader=reader,
+        card=None,
+        card_gone=False,
+        challenge=None,
+        failure=None,
+    )
+
+
+def card_read(wizard: Wizard, card: CardOnTable) -> Wizard:
+    """The card said who it is."""
+    return replace(wizard, busy=None, card=card, failure=None)
+
+
+def category_matches(wizard: Wizard, category: str) -> bool:
+    """True when the category that the person chose is the one in the card's certificate."""
+    return wizard.card is not None and wizard.card.certificate.category == CardCategory(category)
+
+
+def prepare_pin(wizard: Wizard, account: str | None = None) -> Wizard:
+    """To the PIN: first a challenge and the tries left, so that no try is spent in vain."""
+    return replace(
+        wizard,
+        step=Step.PIN,
+        busy=Work.PREPARING,
+        account=wizard.account if account is None else account,
+        challenge=None,
+        failure=None,
+    )
+
+
+def pin_ready(wizard: Wizard, challenge: Challenge, tries_left: int | None) -> Wizard:
+    """Challenge and tries are there; with no try left there is nothing to ask."""
+    if wizard.card is None:
+        return wizard
+    return replace(
+        wizard,
+        busy=None,
+        challenge=challenge,
+        card=replace(wizard.card, tries_left=tries_left),
+        failure=Failure("card.pin.blocked") if tries_left == 0 else wizard.failure,
+    )
+
+
+def pin_allowed(wizard: Wizard) -> bool:
+    """True when a PIN may be typed now."""
+    return (
+        wizard.step is Step.PIN
+        and wizard.busy is None
+        and wizard.challenge is not None
+        and wizard.card is not None
+        and not wizard.card_gone
+        and wizard.card.tries_left != 0
+    )
+
+
+def tries_low(tries_left: int | None) -> bool:
+    """Unknown counts as low: the next wrong PIN could be the last."""
+    return tries_left is None or tries_left <= LOW_TRIES
+
+
+def prove(wizard: Wizard) -> Wizard:
+    """Enter was pressed on the PIN; the challenge is used up by it."""
+    return replace(wizard, busy=Work.PROVING, failure=None, challenge=None)
+
+
+def proved(wizard: Wizard, verification: Verification) -> Wizard:
+    """驗證成功. From here on the card is not needed."""
+    return replace(wizard, step=Step.RESULT, busy=None, verification=verification, card_gone=False)
+
+
+def enter_account(wizard: Wizard) -> Wizard:
+    """From the result to the account form, or to the sign-in."""
+    return replace(
+        wizard,
+        step=Step.SIGN_IN if wizard.purpose is Purpose.REBIND else Step.FORM,
+        failure=None,
+    )
+
+
+def register(wizard: Wizard, submission: Submission) -> Wizard:
+    """Send the new account; an undecided submission goes again as it was."""
+    return replace(
+        wizard,
+        busy=Work.REGISTERING,
+        failure=None,
+        refused_fields=frozenset(),
+        submission=wizard.submission or submission,
+    )
+
+
+def sign_in(wizard: Wizard) -> Wizard:
+    """Send account and password."""
+    return replace(wizard, busy=Work.SIGNING_IN, failure=None)
+
+
+def signed_in(wizard: Wizard, session: Session) -> Wizard:
+    """Signed in; 綁定新憑證 IC 卡 is one key away."""
+    return replace(wizard, busy=None, session=session)
+
+
+def bind(wizard: Wizard, submission: Submission) -> Wizard:
+    """綁定新憑證 IC 卡; an undecided submission goes again as it was."""
+    return replace(
+        wizard, busy=Work.BINDING, failure=None, submission=wizard.submission or submission
+    )
+
+
+def bound(wizard: Wizard, receipt: Receipt) -> Wizard:
+    """The service has the binding."""
+    return replace(
+        wizard,
+        step=Step.RECEIPT,
+        busy=None,
+        receipt=receipt,
+        submission=None,
+        session=None,
+        failure=None,
+    )
+
+
+def back(wizard: Wizard) -> Wizard:
+    """One step back where that is safe; the same state where it is not (see `can_go_back`)."""
+    if not can_go_back(wizard):
+        return wizard
+    match wizard.step:
+        case Step.COMPONENTS:
+            return Wizard(slots=wizard.slots)
+        case Step.READER:
+            return replace(wizard, step=Step.COMPONENTS, failure=None)
+        case Step.CARD:
+            return choose_reader(wizard)
+        case Step.PIN:
+            return replace(wizard, step=Step.CARD, challenge=None, failure=None)
+        case _:
+            return replace(wizard, step=Step.RESULT, failure=None)
+
+
+def can_go_back(wizard: Wizard) -> bool:
+    """Not out of the welcome screen, not while work runs, not over a used or undecided proof."""
+    return (
+        wizard.busy is None
+        and not wizard.undecided
+        and wizard.step not in {Step.WELCOME, Step.RESULT, Step.RECEIPT}
+    )
+
+
+# --- what happens from outside -----------------------------------------------------------------
+
+
+def slots_changed(wizard: Wizard, slots: tuple[Slot, ...]) -> Wizard:
+    """Readers or cards came or went.
+
+    On the steps that need the card its loss is a failure that keeps everything else; its return
+    reads it anew (`returned`). Elsewhere only the list changes.
+    """
+    before = _slot(wizard.slots, wizard.reader)
+    after = _slot(slots, wizard.reader)
+    wizard = replace(wizard, slots=slots)
+    if wizard.step is Step.READER:
+        return replace(wizard, failure=None)
+    if wizard.step not in CARD_STEPS or wizard.reader is None:
+        return wizard
+    if after is None:
+        return _card_lost(wizard, "card.reader.gone")
+    if after.state is SlotState.EMPTY or (before is not None and after.changes > before.changes):
+        return _card_lost(wizard, "card.removed")
+    return wizard
+
+
+def readers_lost(wizard: Wizard, failure: Failure) -> Wizard:
+    """The PC/SC service itself went away; the steps that need it wait for its return."""
+    wizard = replace(wizard, slots=())
+    if wizard.step is Step.READER:
+        return replace(wizard, failure=failure)
+    if wizard.step in CARD_STEPS and wizard.busy is not Work.PROVING:
+        return replace(wizard, failure=failure, card_gone=True, challenge=None, busy=None)
+    return wizard
+
+
+def returned(wizard: Wizard) -> bool:
+    """True when the lost card's slot holds a card again, so that it should be read anew."""
+    slot = _slot(wizard.slots, wizard.reader)
+    return wizard.card_gone and slot is not None and slot.state is not SlotState.EMPTY
+
+
+def card_back(wizard: Wizard, card: CardOnTable) -> Wizard:
+    """A card came back while its step waited: the same one goes on, another one is shown first."""
+    same = wizard.card is not None and wizard.card.certificate.der == card.certificate.der
+    wizard = replace(wizard, card=card, card_gone=False, failure=None, busy=None)
+    if wizard.step is Step.PIN:
+        return prepare_pin(wizard) if same else replace(wizard, step=Step.CARD, challenge=None)
+    return wizard
+
+
+def service_back(wizard: Wizard, service: ServiceDescription) -> Wizard:
+    """The service answers again: what could not be reached is no longer a failure."""
+    if wizard.step is Step.COMPONENTS:
+        return check(wizard)
+    wizard = replace(wizard, service=service, failure=None)
+    if wizard.step is Step.PIN and wizard.busy is None and wizard.challenge is None:
+        return prepare_pin(wizard)
+    return wizard
+
+
+def cancelled(wizard: Wizard) -> Wizard:
+    """The person cancelled what ran; the step stays, and so does an undecided submission."""
+    if wizard.step is Step.CARD and wizard.card is None:
+        return choose_reader(wizard)
+    if wizard.step is Step.PIN:
+        return replace(wizard, step=Step.CARD, busy=None, challenge=None, failure=None)
+    return replace(wizard, busy=None)
+
+
+# Answers with which the service decided about a submission. Every other failure, a refused
+# connection too (an earlier send may have arrived), leaves it undecided: the same one goes again
+# under the same key, and nothing else may be sent in its place.
+_DECIDED = (
+    "service.form.",
+    "service.account.",
+    "service.card.",
+    "service.verification.",
+    "service.request.",
+    "service.idempotency.",
+)
+_PROOF_LOST = ("service.verification.", "service.card.")
+_CARD_LOST = ("card.removed", "card.absent", "card.reader.gone", "card.reset", "card.mute")
+
+
+def failed(wizard: Wizard, failure: Failure) -> Wizard:
+    """The running work failed: where the wizard stands then, and what it still knows."""
+    work = wizard.busy
+    wizard = replace(wizard, busy=None, failure=failure)
+    code = failure.code
+    if work in {Work.REGISTERING, Work.BINDING}:
+        return _submission_failed(wizard, failure)
+    if wizard.step in CARD_STEPS and code in _CARD_LOST:
+        return replace(wizard, card_gone=True, challenge=None)
+    return _tries_known(wizard, failure) if work is Work.PROVING else wizard
+
+
+def after_failed_proof(wizard: Wizard) -> bool:
+    """True when another PIN may be asked for, so a fresh challenge should be fetched now."""
+    return (
+        wizard.step is Step.PIN
+        and wizard.busy is None
+        and wizard.challenge is None
+        and not wizard.card_gone
+        and wizard.card is not None
+        and wizard.card.tries_left != 0
+        and wizard.failure is not None
+        and not wizard.failure.code.startswith(("net.", "service.unavailable", "card.sign."))
+    )
+
+
+def prepare_again(wizard: Wizard) -> Wizard:
+    """A fresh challenge for another try; what went wrong stays on the screen."""
+    return replace(wizard, busy=Work.PREPARING)
+
+
+def _tries_known(wizard: Wizard, failure: Failure) -> Wizard:
+    """A wrong PIN told how many tries are left; a blocked one that there is none."""
+    if wizard.card is None:
+        return wizard
+    tries = wizard.card.tries_left
+    if failure.code == "card.pin.blocked":
+        tries = 0
+    elif failure.code in {"card.pin.wrong", "card.pin.tries-changed"}:
+        left = failure.facts.get("tries_left")
+        tries = left if isinstance(left, int) else None
+    return replace(wizard, card=replace(wizard.card, tries_left=tries))
+
+
+def _submission_failed(wizard: Wizard, failure: Failure) -> Wizard:
+    if failure.code == "service.session.expired":
+        return replace(wizard, session=None)  # sign in again, then send the same one
+    if not failure.code.startswith(_DECIDED):
+        return wizard
+    wizard = replace(wizard, submission=None)
+    if failure.code.startswith(_PROOF_LOST):
+        return replace(wizard, step=Step.CARD, verification=None, session=None, card_gone=True)
+    if failure.code == "service.form.invalid":
+        named = str(failure.facts.get("fields") or "")
+        return replace(wizard, refused_fields=frozenset(filter(None, named.split(","))))
+    return wizard
+
+
+def _card_lost(wizard: Wizard, code: str) -> Wizard:
+    if wizard.busy is Work.PROVING:
+        return wizard  # the proof itself ends in the exact error, and it may already be done
+    return replace(
+        wizard,
+        card_gone=True,
+        challenge=None,
+        busy=None,
+        failure=Failure(code, MappingProxyType({"reader": wizard.reader})),
+    )
+
+
+def _slot(slots: tuple[Slot, ...], reader: str | None) -> Slot | None:
+    return next((slot for slot in slots if slot.reader == reader), None)
