@@ -1,0 +1,51 @@
+# The two commands that matter: `make demo` and `make test`. Both install what is missing.
+
+BIN := .venv/bin
+TESTS := tests/unit tests/contract
+TESTS += $(filter-out $(TESTS) tests/bench,$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py)))))
+
+.PHONY: help install demo test lint bench lock messages
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+install: ## make .venv/bin/hca-bind
+	@.ci/install runtime
+
+demo: install ## open the wizard on the embedded card and service
+	@if [ -t 0 ] && [ -t 1 ]; then \
+		exec $(BIN)/hca-bind demo; \
+	else \
+		echo "No terminal here: running hca-bind demo --autopilot register instead."; \
+		exec $(BIN)/hca-bind demo --autopilot register; \
+	fi
+
+test: lint ## run every check and test
+	$(BIN)/pytest $(TESTS)
+
+lint: .dev ## run the checks that need no test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	shellcheck $(filter-out %.py,$(wildcard .ci/*))
+
+bench: .dev ## measure against the references
+	$(BIN)/python tests/bench
+
+messages: .dev ## bring the translations up to date with the sources
+	$(BIN)/python .ci/messages.py
+
+lock: .dev ## lock what pyproject.toml asks for (LOCK=--upgrade: the newest versions)
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes $(LOCK) \
+		pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes $(LOCK) \
+		pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --no-header $(LOCK) \
+		--group build --output-file requirements-build.lock
+
+.PHONY: .dev
+.dev:
+	@.ci/system-packages test
+	@.ci/install dev
