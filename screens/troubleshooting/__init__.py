@@ -1,0 +1,1 @@
+"""From any message to its remedy: the catalogue, the search, the support code."""

@@ -1,0 +1,222 @@
+"""The catalogue: for every code a title, causes in order of likelihood, steps and who can help.
+
+The texts are data that a translator edits: `entries/<family>.toml` (the family is a code's first
+part) says what a code means and names its remedy; `remedies/<subject>.toml` holds causes and
+steps, so codes that say the same thing share one remedy. Files are read when first needed.
+
+A text may name facts of the error: `{host}` is replaced by the fact, or by a neutral word; a part
+in square brackets is left out when one of its facts is missing (`PIN 碼錯誤[，還剩 {tries_left} 次]`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from client.port import Label
+from screens.language import Language
+from screens.wizard import Fact, Step
+
+FOLDER = Path(__file__).parent
+UNEXPECTED = "app.unexpected"  # an exception that no error tree foresees
+
+
+class Fixer(StrEnum):
+    """Who can make it work again."""
+
+    USER = "user"
+    IT = "it"  # the institution's own computer people
+    HCA = "hca"  # 醫事憑證管理中心
+    SERVICE = "service"  # those who run the reporting service
+
+
+class Condition(StrEnum):
+    """What the wizard may know that makes one cause likelier than the others."""
+
+    COMPONENT_MISSING = "component-missing"  # library, service, driver or card module
+    NO_READER = "no-reader"
+    NO_CARD = "no-card"
+    NHI_LIKELY = "nhi-likely"  # an NHI card or reader was seen
+    FORWARDED = "forwarded"  # the PC/SC socket comes from another machine
+    REMOTE = "remote"  # a remote login, with the reader on this machine
+    SLOW = "slow"  # the time allowed had run out
+    NOT_ALLOWED = "not-allowed"  # the browser never started the component
+    CLOCK = "clock"  # this computer's clock differs from the service's
+    OFFLINE = "offline"  # no network at all
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One possible cause; with any of `when` true it is shown before the others."""
+
+    text: Label
+    when: frozenset[Condition] = frozenset()
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What to do: shared by every entry that says the same thing; `id` is subject/name."""
+
+    id: str
+    fixer: Fixer
+    causes: tuple[Cause, ...]  # the likeliest first
+    steps: tuple[Label, ...]  # each at most two lines of 80 columns
+    tell_support: Label
+    link: Step | None  # the wizard's step where the remedy happens
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one code means. `messages` are what people see or say; `keywords` help the search."""
+
+    id: str
+    source: Label  # whose code it is
+    title: Label
+    remedy: Remedy
+    causes: tuple[Cause, ...]  # the entry's own where it has some, else the remedy's
+    messages: tuple[str, ...]
+    keywords: tuple[str, ...]
+
+    @property
+    def fixer(self) -> Fixer:
+        return self.remedy.fixer
+
+    @property
+    def steps(self) -> tuple[Label, ...]:
+        return self.remedy.steps
+
+    @property
+    def tell_support(self) -> Label:
+        return self.remedy.tell_support
+
+    @property
+    def link(self) -> Step | None:
+        return self.remedy.link
+
+
+def entry(code: str) -> Entry:
+    """The entry of a stable code or of a foreign code's id. Raises KeyError when there is none."""
+    return _family(code.partition(".")[0])[code]
+
+
+def entry_for(code: str, facts: Mapping[str, Fact]) -> Entry:
+    """The closest entry for a failure; never raises, so that a failure can always be shown.
+
+    `pcsc.failed` becomes the entry of its PC/SC status where there is one.
+    """
+    status = facts.get("status")
+    codes = [f"pcsc.{status:08x}"] if code == "pcsc.failed" and isinstance(status, int) else []
+    for candidate in (*codes, code):
+        try:
+            return entry(candidate)
+        except KeyError:
+            continue
+    return entry(UNEXPECTED)
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Every entry, family by family in the files' order."""
+    families = sorted(path.stem for path in (FOLDER / "entries").glob("*.toml"))
+    return tuple(entry for family in families for entry in _family(family).values())
+
+
+def ranked_causes(entry: Entry, state: Collection[Condition]) -> tuple[Cause, ...]:
+    """The causes with those first that `state` speaks for; else in order of likelihood."""
+    return tuple(sorted(entry.causes, key=lambda cause: cause.when.isdisjoint(state)))
+
+
+# --- filling in the facts ------------------------------------------------------------------------
+
+_OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+_FACT = re.compile(r"\{(\w+)\}")
+_NEUTRAL = {
+    "host": Label("通報服務", "the reporting service"),
+    "tries_left": Label("未知", "unknown"),
+    "shown": Label("未知", "unknown"),
+}
+_HEX_DIGITS = {"sw": 4, "ins": 2}
+# Between Chinese and Latin a space, as in the rest of the texts.
+_SEAM = re.compile("(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])(?=[\u4e00-\u9fff])")
+
+
+def fill(label: Label, facts: Mapping[str, Fact], language: Language) -> str:
+    """The text in one language with the facts in their places."""
+
+    def value(name: str) -> str:
+        fact = facts.get(name)
+        if fact is None:
+            neutral = _NEUTRAL.get(name)
+            return "" if neutral is None else _in(neutral, language)
+        if isinstance(fact, int) and name in _HEX_DIGITS:
+            return f"{fact:0{_HEX_DIGITS[name]}X}"
+        if isinstance(fact, int) and name == "status" and fact > 0xFFFF:
+            return f"0x{fact:08X}"
+        return "".join(character for character in str(fact) if character.isprintable())
+
+    def optional(part: re.Match[str]) -> str:
+        names = _FACT.findall(part[1])
+        known = all(name in facts and value(name) for name in names)
+        return part[1] if known else ""
+
+    text = _OPTIONAL.sub(optional, _in(label, language))
+    text = _FACT.sub(lambda fact: value(fact[1]), text)
+    if language is Language.ZH:
+        return _SEAM.sub(" ", text)
+    return text[:1].upper() + text[1:] if text.startswith(_NEUTRAL["host"].en) else text
+
+
+def _in(label: Label, language: Language) -> str:
+    return label.zh if language is Language.ZH else label.en
+
+
+# --- reading the files ---------------------------------------------------------------------------
+
+
+@cache
+def _family(name: str) -> Mapping[str, Entry]:
+    """The entries of one family by id, in the file's order; KeyError when there is no such file."""
+    from screens.troubleshooting.files import FamilyFile, read
+
+    path = FOLDER / "entries" / f"{name}.toml"
+    if not name.isalnum() or not path.is_file():
+        raise KeyError(name)
+    family = read(path, FamilyFile)
+    found: dict[str, Entry] = {}
+    for key, data in family.entry.items():
+        remedy = _remedies(data.remedy.partition("/")[0])[data.remedy]
+        causes = tuple(Cause(Label(c.zh, c.en), frozenset(c.when)) for c in data.causes)
+        for code in (key, *data.also):
+            found[f"{name}.{code}"] = Entry(
+                id=f"{name}.{code}",
+                source=family.source,
+                title=data.title,
+                remedy=remedy,
+                causes=causes or remedy.causes,
+                messages=data.messages,
+                keywords=data.keywords,
+            )
+    return found
+
+
+@cache
+def _remedies(subject: str) -> Mapping[str, Remedy]:
+    """The remedies of one subject by id."""
+    from screens.troubleshooting.files import RemedyData, read
+
+    data = read(FOLDER / "remedies" / f"{subject}.toml", dict[str, RemedyData])
+    return {
+        f"{subject}/{name}": Remedy(
+            id=f"{subject}/{name}",
+            fixer=remedy.fixer,
+            causes=tuple(Cause(Label(c.zh, c.en), frozenset(c.when)) for c in remedy.causes),
+            steps=remedy.steps,
+            tell_support=remedy.tell,
+            link=remedy.link,
+        )
+        for name, remedy in data.items()
+    }
