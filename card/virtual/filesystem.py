@@ -20,6 +20,7 @@ _ALGORITHMS = {
     KeyType.RSA: (0x0001, "1.2.840.113549.1.1.1", 0x02),  # CKM_RSA_PKCS: PSO:CDS pads DigestInfo
     KeyType.EC: (0x1041, "1.2.840.10045.4.1", 0x04),  # CKM_ECDSA: PSO:CDS signs a digest
 }
+_APPLICATION = b"\x3f\x00\x50\x15"  # the path of the application's DF
 _PADDING = 64  # directory files are longer than their content, as on cards that are written to
 
 
@@ -65,7 +66,7 @@ def pkcs15(profile: Profile, issued: Issued, ca_certificate: bytes) -> Dedicated
         0x61,
         der.tlv(0x4F, PKCS15_AID),
         der.utf8(profile.label, tag=0x50),
-        der.tlv(0x51, b"\x3f\x00\x50\x15"),
+        der.tlv(0x51, _APPLICATION),
     )  # ISO 7816-4 §12.2.3
     return DedicatedFile(0x3F00, (_directory(0x2F00, 0x1E, template), application))
 
@@ -93,7 +94,7 @@ def _directory(identifier: int, short: int, content: bytes) -> ElementaryFile:
 
 def _path(identifier: int, size: int | None = None) -> bytes:
     """Path to a file of the application; with `size`, that many bytes from its start."""
-    path = der.octets(b"\x3f\x00\x50\x15" + identifier.to_bytes(2, "big"))
+    path = der.octets(_APPLICATION + identifier.to_bytes(2, "big"))
     if size is None:
         return der.sequence(path)
     return der.sequence(path, der.integer(0), der.integer(size, tag=0x80))
@@ -153,16 +154,18 @@ def _aodf(profile: Profile) -> bytes:
 
 
 def _prkdf(profile: Profile) -> bytes:
-    """EF.PrKDF with the signing key (PKCS#15 §6.3)."""
+    """EF.PrKDF with the signing key (PKCS#15 §6.3).
+
+    Without algReference, which would forbid a PKCS#11 module to hash before it lets the key sign.
+    """
     common = der.sequence(der.utf8("Signing key"), der.named_bits(0), der.octets(PIN_ID))
     key = der.sequence(
         der.octets(KEY_ID),
         der.named_bits(2),  # sign
         der.named_bits(0, 2, 3, 4),  # sensitive, alwaysSensitive, neverExtractable, local
         der.integer(KEY_REFERENCE),
-        der.context(1, der.integer(1)),  # algReference: TokenInfo.supportedAlgorithms
     )
-    value = _path(0x4B01)  # a key has no readable file; the path is its name
+    value = der.sequence(der.octets(_APPLICATION))  # the key lies in the DF, in no file of its own
     if profile.key.type is KeyType.EC:
         return der.context(0, common, key, der.context(1, der.sequence(value)))
     size = der.integer(profile.key.size)
