@@ -2,9 +2,9 @@
 
 pcscd's socket path is compiled in (/run/pcscd/pcscd.comm), so the daemon runs in a mount
 namespace of its own with a directory of ours bound there: nothing on the machine is disturbed, a
-system daemon may run beside it, and so may a second test run. Clients find it through
-PCSCLITE_CSOCK_NAME, which libpcsclite reads once a process: this module sets it when it is
-imported, before any test can make a PC/SC call.
+system daemon may run beside it, and so may a second test run. A user who is not root gets one
+too. Clients find it through PCSCLITE_CSOCK_NAME, which libpcsclite reads once a process: this
+module sets it when it is imported, before any test can make a PC/SC call.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import pytest
 
 FIXED = Path("/run/pcscd")  # pcscd's own directory, used where no mount namespace can be made
 LOCK = Path("/tmp/hca-bind-pcscd.lock")
+PCSCD = "/usr/sbin/pcscd"
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 READERS = ("Virtual PCD 00 00", "Virtual PCD 00 01")
 DEADLINE = 20.0  # seconds for anything below; a limit, never a wait
@@ -39,11 +40,23 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = DEADLI
         time.sleep(0.01)
 
 
-def _can_unshare() -> bool:
-    unshare = shutil.which("unshare")
-    return unshare is not None and (
-        subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode == 0
-    )
+def _succeeds(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def _namespace() -> list[str]:
+    """The command that gives its argument a mount namespace of its own; [] where none can."""
+    ways = (["unshare", "-m"], ["unshare", "-rm"], ["sudo", "-n", "unshare", "-m"])
+    return next((way for way in ways if _succeeds([*way, "true"])), [])
+
+
+def _ignoring_polkit() -> list[str]:
+    """A pcscd built with polkit turns every client away where no system bus runs."""
+    usage = subprocess.run([PCSCD, "--help"], capture_output=True, text=True, check=False).stdout
+    return ["--disable-polkit"] if "--disable-polkit" in usage else []
 
 
 def _free_pair() -> int:
@@ -69,7 +82,8 @@ class Pcscd:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.private = _can_unshare()
+        self._namespace = _namespace()
+        self.private = bool(self._namespace)
         run = home / "run" if self.private else FIXED
         run.mkdir(exist_ok=True)
         self.socket = run / "pcscd.comm"
@@ -103,11 +117,13 @@ class Pcscd:
                 f"LIBPATH {DRIVER}\n"
                 f"CHANNELID 0x{port:04X}\n"
             )
-        daemon = ["/usr/sbin/pcscd", "--foreground", "--config", str(configuration)]
+        daemon = [PCSCD, "--foreground", "--config", str(configuration), *_ignoring_polkit()]
         if self.private:
-            script = 'mount --bind "$0" /run/pcscd && exec "$@"'
-            FIXED.mkdir(exist_ok=True)
-            daemon = ["unshare", "-m", "sh", "-c", script, str(self.socket.parent), *daemon]
+            script = """
+                [ -d /run/pcscd ] || { mount -t tmpfs tmpfs /run && mkdir /run/pcscd; } &&
+                mount --bind "$0" /run/pcscd && exec "$@"
+            """
+            daemon = [*self._namespace, "sh", "-c", script, str(self.socket.parent), *daemon]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(daemon, stdout=log, stderr=log)
         wait_until(self._answers, "pcscd's socket")
