@@ -98,6 +98,12 @@ class TlsFailed(NetworkError):
     code = "net.tls.failed"
 
 
+class ServiceUnset(ClientError):
+    """No service address was given, on the command line or in the settings."""
+
+    code = "net.address.unset"
+
+
 @dataclass(eq=False)
 class CaFileUnusable(ClientError):
     """The file given as --ca is missing or holds no certificate."""
@@ -302,3 +308,22 @@ class ClientCancelled(ClientError):
     """The person cancelled a waiting request."""
 
     code = "net.cancelled"
+
+
+# --- the sandbox service -----------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class SandboxPortTaken(ClientError):
+    """Another program listens on the sandbox's port, or it may not be used."""
+
+    code = "sandbox.port"
+    port: int
+
+
+@dataclass(eq=False)
+class SandboxDataUnusable(ClientError):
+    """The sandbox's directory cannot be written, or its database is not one of the sandbox."""
+
+    code = "sandbox.data"
+    path: str

@@ -1,0 +1,154 @@
+"""One reusable connection to the service: a request out, a whole bounded answer back."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from client.errors import ConnectionLost, ServiceNonsense
+from client.failures import from_exception
+
+if TYPE_CHECKING:
+    import httpx
+
+    from client.address import Address
+
+ANSWER_LIMIT = 1024 * 1024  # bytes
+IDLE = 60.0  # seconds that an unused connection is kept: a handshake costs more than a socket
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytearray | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`media_type` is lower-case and without parameters; `arrived` is this computer's clock."""
+
+    status: int
+    media_type: str
+    body: bytes
+    retry_after: int | None
+    arrived: datetime
+
+
+class Line:
+    """At most one connection, kept alive between requests; used by one thread at a time.
+
+    No redirects, no cookies, no compression, so that what is counted is what was sent.
+    """
+
+    def __init__(self, address: Address, context: ssl.SSLContext) -> None:
+        import httpx
+
+        self._origin = address.origin
+        self._host = address.host
+        self._abandoned = False
+        self._proxied = False
+        self._socket: socket.socket | None = None
+        self._client = httpx.Client(
+            verify=context,
+            trust_env=not address.local,  # a proxy never leads to this same computer
+            follow_redirects=False,
+            cookies=http.cookiejar.CookieJar(
+                http.cookiejar.DefaultCookiePolicy(allowed_domains=())
+            ),
+            limits=httpx.Limits(max_connections=1, keepalive_expiry=IDLE),
+        )
+
+    def send(self, request: Request, timeout: float) -> Answer:
+        """One exchange; no step of it waits longer than `timeout` seconds. Raises ClientError."""
+        import httpx
+
+        try:
+            with self._client.stream(
+                request.method,
+                self._origin + request.path,
+                headers={**request.headers, **_framing(request.body)},
+                content=None if request.body is None else self._content(request.body),
+                timeout=httpx.Timeout(timeout),
+                extensions={"trace": self._trace},
+            ) as response:
+                return self._read(response)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise from_exception(error, self._host, proxied=self._proxied) from error
+
+    def abandon(self) -> None:
+        """Break the exchange under way, from another thread, and let the line be closed.
+
+        The socket is shut down, never closed, here: the thread that uses it must not wake up on
+        a descriptor that meanwhile belongs to someone else.
+        """
+        self._abandoned = True
+        if self._socket is not None:
+            try:
+                self._socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return
+
+    @property
+    def abandoned(self) -> bool:
+        return self._abandoned
+
+    def close(self) -> None:
+        """Release the connection; never raises. Only while no other thread sends."""
+        self._client.close()
+        self._forget_socket()
+
+    def _read(self, response: httpx.Response) -> Answer:
+        import httpx
+
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise ServiceNonsense
+        body = bytearray()
+        try:
+            for part in response.iter_raw():
+                body += part
+                if len(body) > ANSWER_LIMIT:
+                    raise ServiceNonsense
+        except httpx.RemoteProtocolError as error:  # it ended before it was complete
+            raise ConnectionLost(self._host) from error
+        media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        seconds = response.headers.get("retry-after", "")
+        return Answer(
+            status=response.status_code,
+            media_type=media_type,
+            body=bytes(body),
+            retry_after=int(seconds) if seconds.isascii() and seconds.isdigit() else None,
+            arrived=datetime.now(UTC),
+        )
+
+    def _content(self, body: bytearray) -> Iterator[bytes]:
+        if self._abandoned:
+            raise ConnectionLost(self._host)
+        yield memoryview(body)  # type: ignore[misc]  # h11 joins any buffer; a copy could not be wiped
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Keep a handle on the socket of each new connection, for `abandon`."""
+        if self._abandoned:
+            raise ConnectionLost(self._host)
+        if event == "connection.connect_tcp.started":
+            self._proxied = info["host"] != self._host
+        elif event == "connection.connect_tcp.complete":
+            self._forget_socket()
+            self._socket = info["return_value"].get_extra_info("socket").dup()
+
+    def _forget_socket(self) -> None:
+        handle, self._socket = self._socket, None
+        if handle is not None:
+            handle.close()
+
+
+def _framing(body: bytearray | None) -> dict[str, str]:
+    if body is None:
+        return {}
+    return {"Content-Type": "application/json", "Content-Length": str(len(body))}
