@@ -166,7 +166,7 @@ class Exchange:
     ins: int
     p1: int
     p2: int
-    lc: int | None  # None for VERIFY, CHANGE and RESET: a PIN's length is a secret too
+    lc: int | None  # None for VERIFY, CHANGE and RESET with data: a PIN's length is a secret too
     le: int | None
     sw: int
     ms: float
