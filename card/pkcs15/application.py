@@ -1,0 +1,190 @@
+"""The PKCS#15 application of a card: selecting it, and reading what a signature needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from card import tlv
+from card.apdu import SW, Command, Ins
+from card.channel import Channel
+from card.errors import CardDataMalformed, CardDataMissing, CardRefused, CardUnknown
+from card.pkcs15 import objects
+from card.pkcs15.files import Files, select
+from card.pkcs15.objects import (
+    CertificateObject,
+    KeyUsage,
+    Location,
+    Path,
+    PinFlag,
+    PinObject,
+    PrivateKey,
+    TokenInfo,
+)
+
+AID = bytes.fromhex("A000000063504B43532D3135")  # PKCS#15 v1.1 §5.4
+AID_7816_15 = bytes.fromhex("E828BD080F")  # ISO/IEC 7816-15
+EF_DIR = Path(objects.MF + b"\x2f\x00")
+ODF = Path(b"\x50\x31")
+TOKEN_INFO = Path(b"\x50\x32")
+
+_Object = TypeVar("_Object")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What one signing key needs, read from its card once; all of it public.
+
+    Two cards with the same `token.serial` and certificate length may be taken for the same one,
+    so a cache of Contents can be keyed by these.
+    """
+
+    application: Command  # the SELECT that found it, to be sent again before every use
+    token: TokenInfo
+    key: PrivateKey
+    pin: PinObject
+    certificate: bytes = field(repr=False)  # DER
+
+
+def find(channel: Channel) -> Command:
+    """The SELECT command of the card's PKCS#15 application, which is selected then.
+
+    By the standard's AID, else by what EF.DIR lists (ISO 7816-4 §8.2.1.1). Raises CardUnknown
+    where there is none, and what Channel.send raises.
+    """
+    command = _select_aid(AID)
+    if channel.send(command).sw == SW.OK:
+        return command
+    try:
+        listed = Files(channel, short_ids=False).read(EF_DIR, "EF.DIR", _applications)
+    except (CardDataMissing, CardDataMalformed, CardRefused):
+        raise CardUnknown from None
+    for command in listed:
+        if channel.send(command).sw == SW.OK:
+            return command
+    raise CardUnknown
+
+
+def reselect(channel: Channel, application: Command) -> None:
+    """Select the application again. Raises CardRefused, and what Channel.send raises."""
+    response = channel.send(application)
+    if response.sw != SW.OK:
+        raise CardRefused(Ins.SELECT, response.sw)
+
+
+def read(channel: Channel, application: Command, short_ids: bool) -> Contents:
+    """Read the selected application and choose its signing key.
+
+    Raises CardDataMalformed, CardDataMissing naming what a signature lacks, CardRefused, and what
+    Channel.send raises.
+    """
+    files = Files(channel, short_ids)
+    directory = files.read(ODF, "EF.ODF", objects.directory)
+    token = files.read(TOKEN_INFO, "EF.TokenInfo", objects.token_info)
+
+    def collect(
+        locations: tuple[Location, ...], file: str, parse: Callable[[bytes], tuple[_Object, ...]]
+    ) -> tuple[_Object, ...]:
+        found = tuple(
+            item
+            for place in locations
+            for item in (
+                parse(place.objects) if place.path is None else files.read(place.path, file, parse)
+            )
+        )
+        if not found:
+            raise CardDataMissing(file)
+        return found
+
+    pins = collect(directory.authentication, "AODF", objects.pins)
+    keys = collect(directory.private_keys, "PrKDF", objects.private_keys)
+    certificates = collect(directory.certificates, "CDF", objects.certificates)
+    key, certificate = _signing_pair(keys, certificates)
+    return Contents(
+        application=application,
+        token=token,
+        key=key,
+        pin=_pin_of(key, pins),
+        certificate=(
+            certificate.der
+            if certificate.path is None
+            else files.read(certificate.path, "certificate", _whole_certificate, single=True)
+        ),
+    )
+
+
+def _select_aid(aid: bytes) -> Command:
+    return Command(Ins.SELECT, 0x04, 0x00, aid, le=256)
+
+
+def _applications(data: bytes) -> tuple[Command, ...]:
+    """SELECT commands for EF.DIR's PKCS#15 entries: by AID, else by path (PKCS#15 §5.4.1)."""
+    found = []
+    for template in tlv.parse(data, "EF.DIR"):
+        if template.tag != 0x61:
+            continue
+        fields = {entry.tag: entry.value for entry in tlv.parse(template.value, "EF.DIR")}
+        aid, path = fields.get(0x4F, b""), fields.get(0x51, b"")
+        if aid.startswith((AID, AID_7816_15)):
+            found.append(_select_aid(aid))
+            if len(path) >= 2:
+                found.append(select(Path(path)))
+    return tuple(found)
+
+
+def _signing_pair(
+    keys: tuple[PrivateKey, ...], certificates: tuple[CertificateObject, ...]
+) -> tuple[PrivateKey, CertificateObject]:
+    """The key for authentication and its certificate: the two have the same iD (§6.1.2).
+
+    A key for `sign` comes before one that only makes legally binding signatures
+    (nonRepudiation): a login is not a contract.
+    """
+    holders = {
+        certificate.id: certificate
+        for certificate in reversed(certificates)
+        if not certificate.authority
+    }
+    for wanted in (KeyUsage.SIGN, KeyUsage.NON_REPUDIATION):
+        for key in keys:
+            if wanted in key.usage and key.id in holders:
+                if key.reference is None:
+                    raise CardDataMissing("PrKDF")
+                return key, holders[key.id]
+    signing = any({KeyUsage.SIGN, KeyUsage.NON_REPUDIATION} & key.usage for key in keys)
+    raise CardDataMissing("CDF" if signing else "PrKDF")
+
+
+def _pin_of(key: PrivateKey, pins: tuple[PinObject, ...]) -> PinObject:
+    """The PIN that the key names by authId. Raises CardDataMissing where it cannot be used here.
+
+    Never another PIN, never one for unblocking or of the security officer, and none whose form
+    (secure messaging, BCD) is not implemented: a guess would cost the holder a try.
+    """
+    unusable = {
+        PinFlag.UNBLOCKING,
+        PinFlag.SECURITY_OFFICER,
+        PinFlag.INTEGRITY_PROTECTED,
+        PinFlag.CONFIDENTIALITY_PROTECTED,
+    }
+    for pin in pins:
+        if pin.auth_id != key.auth_id:
+            continue
+        padded = PinFlag.NEEDS_PADDING in pin.flags
+        text = pin.type in (objects.PinType.ASCII_NUMERIC, objects.PinType.UTF8)
+        if (
+            text
+            and not unusable & pin.flags
+            and not (padded and (pin.pad is None or not pin.stored))
+        ):
+            return pin
+    raise CardDataMissing("AODF")
+
+
+def _whole_certificate(data: bytes) -> bytes:
+    """The one DER certificate that the file holds, without what pads it."""
+    found = tlv.first(data, "certificate")
+    if found.tag != tlv.SEQUENCE:
+        raise CardDataMalformed("certificate")
+    return found.encoded

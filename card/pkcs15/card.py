@@ -1,0 +1,196 @@
+"""card.port.Card over a PKCS#15 application: tries left, VERIFY, and the signature."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from hashlib import sha256
+
+from card import apdu
+from card.apdu import SW, Command, Ins
+from card.channel import Channel
+from card.errors import (
+    CardError,
+    PinBlocked,
+    PinCharacters,
+    PinLength,
+    PinRefused,
+    PinTriesChanged,
+    PinWrong,
+    SignRefused,
+)
+from card.pin import CAPACITY, Pin
+from card.pkcs15 import application, files
+from card.pkcs15.application import Contents
+from card.pkcs15.objects import Path, PinFlag, PinType
+from card.port import Connection, HolderCertificate, PinRules, Signature
+from card.signing import SigningKey
+from card.text import clean
+
+DIGITS = b"0123456789"
+PRINTABLE = bytes(range(0x21, 0x7F))  # ASCII without the space: what a PIN pad or keyboard gives
+SMALL_LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+LABEL_COLUMNS = 32
+
+
+class Pkcs15Card:
+    """A recognised PKCS#15 card that was read; `certificate` was checked before."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        channel: Channel,
+        contents: Contents,
+        certificate: HolderCertificate,
+        key: SigningKey,
+    ) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._contents = contents
+        self._certificate = certificate
+        self._key = key
+
+    @property
+    def reader(self) -> str:
+        return self._connection.reader
+
+    @property
+    def label(self) -> str:
+        return clean(self._contents.token.label, LABEL_COLUMNS)
+
+    @property
+    def certificate(self) -> HolderCertificate:
+        return self._certificate
+
+    @property
+    def pin_rules(self) -> PinRules:
+        """PKCS#15 §6.9.2: characters from minLength to maxLength, and never beyond storedLength."""
+        pin = self._contents.pin
+        limits = [length for length in (pin.maximum, pin.stored, CAPACITY) if length]
+        return PinRules(
+            minimum=max(1, pin.minimum),
+            maximum=min(limits),
+            digits_only=pin.type is PinType.ASCII_NUMERIC,
+        )
+
+    def tries_left(self) -> int | None:
+        with self._connection.transaction():
+            self._enter()
+            return self._ask_tries()
+
+    def sign(self, pin: Pin, message: bytes, tries_shown: int | None) -> Signature:
+        with pin.spend() as characters:
+            self._check(pin)
+            with self._connection.transaction():
+                self._enter()
+                tries = self._ask_tries()
+                if tries == 0:
+                    raise PinBlocked
+                if tries_shown is not None and (tries is None or tries < tries_shown):
+                    raise PinTriesChanged(tries_shown, tries)
+                try:
+                    self._verify(characters)
+                    answer = self._compute(message)
+                finally:
+                    self._forget()
+        return self._key.signature(answer, message)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _enter(self) -> None:
+        """Be in the DF of the PIN, whatever another program selected since.
+
+        A reference that VERIFY names means another PIN in another application: without this a
+        stranger's SELECT between two of our transactions would cost a try of the wrong PIN.
+        """
+        application.reselect(self._channel, self._contents.application)
+        pin = self._contents.pin
+        folder = _elsewhere(pin.path)
+        if PinFlag.LOCAL in pin.flags and folder is not None:
+            application.reselect(self._channel, files.select(folder))
+
+    def _ask_tries(self) -> int | None:
+        """VERIFY without data spends nothing (ISO 7816-4 §7.5.6); None where that says nothing."""
+        response = self._channel.send(Command(Ins.VERIFY, 0x00, self._contents.pin.reference))
+        return apdu.tries_left(response.sw)
+
+    def _check(self, pin: Pin) -> None:
+        """Refuse what cannot be this card's PIN before the card counts it."""
+        rules = self.pin_rules
+        if not rules.minimum <= len(pin) <= rules.maximum:
+            raise PinLength(rules.minimum, rules.maximum)
+        allowed = DIGITS if rules.digits_only else PRINTABLE
+        if PinFlag.CASE_SENSITIVE not in self._contents.pin.flags:
+            # The standard wants capitals sent then, much software sends what was typed: either
+            # guess could cost a try, so small letters are refused and the person decides.
+            allowed = allowed.translate(None, SMALL_LETTERS)
+        if not pin.matches(allowed):
+            raise PinCharacters
+
+    def _verify(self, characters: memoryview) -> None:
+        """The one VERIFY with data in this program (ISO 7816-4 §7.5.6). Raises PinError."""
+        pin = self._contents.pin
+        padded = PinFlag.NEEDS_PADDING in pin.flags and pin.pad is not None
+        data = bytearray([pin.pad or 0]) * (pin.stored if padded else len(characters))
+        data[: len(characters)] = characters
+        try:
+            response = self._channel.send(Command(Ins.VERIFY, 0x00, pin.reference, data))
+        finally:
+            for index in range(len(data)):
+                data[index] = 0
+        if response.sw == SW.OK:
+            return
+        tries = apdu.tries_left(response.sw)
+        if tries == 0:
+            raise PinBlocked
+        if tries is None and response.sw != SW.VERIFICATION_FAILED:
+            raise PinRefused(response.sw)
+        raise PinWrong(tries)
+
+    def _compute(self, message: bytes) -> bytes:
+        """MSE SET and PSO COMPUTE DIGITAL SIGNATURE (ISO 7816-4 §7.5.11, ISO 7816-8 §11.7)."""
+        key = self._contents.key
+        place = _elsewhere(key.path)
+        if place is not None and place.folder != files.APPLICATION:
+            self._step(files.select(place))
+        template = b"\x84\x01" + bytes((key.reference or 0,))
+        algorithm = self._algorithm()
+        if algorithm is not None:
+            template = b"\x80\x01" + bytes((algorithm,)) + template
+        self._step(Command(Ins.MANAGE_SECURITY_ENVIRONMENT, 0x41, 0xB6, template))
+        prepared = self._key.prepare(sha256(message).digest())
+        size = self._key.size if self._channel.extended else 0
+        expected = max(size, apdu.SHORT_LE)
+        return self._step(
+            Command(Ins.PERFORM_SECURITY_OPERATION, 0x9E, 0x9A, prepared, le=expected)
+        )
+
+    def _step(self, command: Command) -> bytes:
+        response = self._channel.send(command)
+        if response.sw != SW.OK:
+            raise SignRefused(command.ins, response.sw)
+        return response.data
+
+    def _algorithm(self) -> int | None:
+        """The card's own number for this mechanism, from TokenInfo; None where it names none."""
+        allowed = self._contents.key.algorithms
+        for offered in self._contents.token.algorithms:
+            fits = offered.signs and offered.mechanism == self._key.mechanism
+            if fits and (not allowed or offered.reference in allowed):
+                return offered.card_reference
+        return None
+
+    def _forget(self) -> None:
+        """Select the application again, which ends the PIN's verified state.
+
+        The verified state belongs to the current DF (ISO 7816-4 §5.4.2): without this the next
+        program on the shared card could sign with the holder's PIN until the card is reset, and
+        a reset by us would fail that program's own work.
+        """
+        with suppress(CardError):
+            self._channel.send(self._contents.application)
+
+
+def _elsewhere(path: Path | None) -> Path | None:
+    """`path` where it lies outside the PKCS#15 application's own DF, else None."""
+    return None if path is None or path.value in (b"", files.APPLICATION) else path
