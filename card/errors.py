@@ -165,6 +165,12 @@ class CardUnknown(WrongCard):
     code = "card.kind.unknown"
 
 
+class CardModuleMissing(WrongCard):
+    """A 醫事憑證 IC 卡 by its ATR, whose applet only the vendor's PKCS#11 module can reach."""
+
+    code = "card.module.missing"
+
+
 @dataclass(eq=False)
 class CardKindRefused(WrongCard):
     """Recognised, but of a category that the service does not accept."""

@@ -1,0 +1,116 @@
+"""The signing certificate: who holds the card, what kind of card it is, whether it is usable."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from card import tlv
+from card.errors import (
+    CardDataMalformed,
+    CertificateExpired,
+    CertificateMalformed,
+    CertificateNotYetValid,
+    CertificateUsage,
+)
+from card.port import CardCategory, HolderCertificate
+from card.text import clean
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+NAME_COLUMNS = 40
+# Contents of the OIDs, as they stand in the certificate (GRCA profile, facts collected publicly).
+SUBJECT_TYPE = bytes.fromhex("60867601640201")  # 2.16.886.1.100.2.1
+CATEGORIES = {
+    bytes.fromhex("6086760164030107"): CardCategory.HPC,  # 2.16.886.1.100.3.1.7
+    bytes.fromhex("6086760164030215"): CardCategory.HOP,  # 2.16.886.1.100.3.2.21
+    bytes.fromhex("6086760164030101"): CardCategory.NATURAL_PERSON,  # 2.16.886.1.100.3.1.1
+}
+SUBJECT_DIRECTORY_ATTRIBUTES = "2.5.29.9"  # RFC 5280 §4.2.1.8
+
+
+def read(der: bytes) -> HolderCertificate:
+    """What the wizard shows of a certificate. Raises CertificateMalformed.
+
+    cryptography is strict about DER; some real government certificates are not, and this error
+    is how they show.
+    """
+    from cryptography.x509.oid import NameOID
+
+    certificate = _load(der)
+    try:
+        subject, issuer = certificate.subject, certificate.issuer
+        holder = _name(subject, NameOID.COMMON_NAME) or _name(subject, NameOID.ORGANIZATION_NAME)
+        return HolderCertificate(
+            der=der,
+            holder=holder,
+            issuer=_name(issuer, NameOID.ORGANIZATIONAL_UNIT_NAME)
+            or _name(issuer, NameOID.COMMON_NAME),
+            category=_category(certificate),
+            not_before=certificate.not_valid_before_utc,
+            not_after=certificate.not_valid_after_utc,
+        )
+    except (ValueError, CardDataMalformed):
+        raise CertificateMalformed from None
+
+
+def check(certificate: HolderCertificate, now: datetime) -> None:
+    """Whether the certificate may sign for its holder today; `now` in UTC.
+
+    Raises CertificateExpired, CertificateNotYetValid, CertificateUsage, CertificateMalformed.
+    """
+    from cryptography import x509
+
+    if now > certificate.not_after:
+        raise CertificateExpired(certificate.not_after.date().isoformat())
+    if now < certificate.not_before:
+        raise CertificateNotYetValid(certificate.not_before.date().isoformat())
+    try:
+        usage = _load(certificate.der).extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return  # RFC 5280 §4.2.1.3: without the extension every use is allowed
+    except (ValueError, x509.DuplicateExtension):
+        raise CertificateMalformed from None
+    if not usage.digital_signature:
+        raise CertificateUsage
+
+
+def _load(der: bytes) -> x509.Certificate:
+    from cryptography import x509
+
+    try:
+        return x509.load_der_x509_certificate(der)
+    except ValueError:
+        raise CertificateMalformed from None
+
+
+def _name(name: x509.Name, kind: x509.ObjectIdentifier) -> str:
+    """The last, most particular, attribute of this kind; empty when there is none."""
+    found = name.get_attributes_for_oid(kind)
+    value = found[-1].value if found else ""
+    return clean(value if isinstance(value, str) else "", NAME_COLUMNS)
+
+
+def _category(certificate: x509.Certificate) -> CardCategory:
+    """From subjectDirectoryAttributes; OTHER where there is no subject type that HCA uses."""
+    from cryptography import x509
+
+    try:
+        extension = certificate.extensions.get_extension_for_oid(
+            x509.ObjectIdentifier(SUBJECT_DIRECTORY_ATTRIBUTES)
+        )
+    except x509.ExtensionNotFound:
+        return CardCategory.OTHER
+    except x509.DuplicateExtension:
+        raise CertificateMalformed from None
+    if not isinstance(extension.value, x509.UnrecognizedExtension):
+        raise CertificateMalformed
+    file = "certificate"
+    for attributes in tlv.parse(extension.value.value, file):
+        for attribute in tlv.parse(attributes.value, file):
+            kind, values = tlv.parse(attribute.value, file)[:2]
+            if kind.value == SUBJECT_TYPE:
+                types = [value.value for value in tlv.parse(values.value, file)]
+                return CATEGORIES.get(types[0], CardCategory.OTHER) if types else CardCategory.OTHER
+    return CardCategory.OTHER
