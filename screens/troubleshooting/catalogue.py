@@ -5,7 +5,7 @@ part) says what a code means and names its remedy; `remedies/<subject>.toml` hol
 steps, so codes that say the same thing share one remedy. Files are read when first needed.
 
 A text may name facts of the error: `{host}` is replaced by the fact, or by a neutral word; a part
-in square brackets is left out when one of its facts is missing (`PIN 碼錯誤[，還剩 {tries_left} 次]`).
+in square brackets is left out when one of its facts is missing.
 """
 
 from __future__ import annotations

@@ -43,8 +43,11 @@ class EntryData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FamilyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `entries/<family>.toml`; `aliases` are what people call the source."""
+
     source: Label
     entry: dict[str, EntryData]
+    aliases: tuple[str, ...] = ()
 
 
 def read(path: Path, shape: type[T]) -> T:
