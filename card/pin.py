@@ -40,6 +40,11 @@ class Pin:
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("a Pin is never copied or pickled")
 
+    @property
+    def room(self) -> int:
+        """How many bytes may still be added."""
+        return CAPACITY - self._length
+
     def append(self, byte: int) -> bool:
         """Add one byte; False, and nothing added, when the buffer is full."""
         if self._length == CAPACITY:
@@ -49,10 +54,12 @@ class Pin:
         return True
 
     def backspace(self) -> None:
-        """Remove and wipe the last byte, if there is one."""
-        if self._length:
+        """Remove and wipe the last character (UTF-8: its continuation bytes too)."""
+        while self._length:
             self._length -= 1
-            self._buffer[self._length] = 0
+            byte, self._buffer[self._length] = self._buffer[self._length], 0
+            if byte & 0xC0 != 0x80:
+                return
 
     def wipe(self) -> None:
         """Overwrite every byte with zero."""
@@ -75,6 +82,10 @@ class Pin:
         finally:
             view.release()
             self.wipe()
+
+    def copy_into(self, target: bytearray) -> None:
+        """Append the bytes to `target`, whose owner wipes it; for passwords, never for a PIN."""
+        target += memoryview(self._buffer)[: self._length]
 
     def matches(self, allowed: bytes) -> bool:
         """True when every byte is one of `allowed`; the bytes themselves never leave."""

@@ -12,8 +12,14 @@ from card.errors import CardError
 from card.pin import Pin
 from card.port import Card, Readers, Tracer
 from client.errors import ClientError
-from client.port import Challenge, Service, ServiceDescription, Verification, idempotency_key
-from client.port import signed_message as message_to_sign
+from client.port import (
+    Challenge,
+    Service,
+    ServiceDescription,
+    Verification,
+    idempotency_key,
+    signed_message,
+)
 from screens.wizard import CardOnTable, Check, Component, Failure
 
 
@@ -54,7 +60,7 @@ def attempt(component: Component, look: Callable[[], str], *, warning: bool = Fa
 
 
 def check_components(
-    backends: Backends, report: Callable[[Check], None]
+    backends: Backends, service: Callable[[], Service], report: Callable[[Check], None]
 ) -> tuple[tuple[Check, ...], ServiceDescription | None]:
     """Check what a binding needs, reporting each row as it is known.
 
@@ -63,9 +69,8 @@ def check_components(
     described: list[ServiceDescription] = []
 
     def reporting() -> str:
-        service = backends.service()
-        described.append(service.describe())
-        return service.origin
+        described.append(service().describe())
+        return service().origin
 
     rows: list[Check] = []
     for component, look, warning in (
@@ -101,9 +106,17 @@ def _crypto() -> str:
     return f"cryptography {cryptography.__version__}"
 
 
+def open_card(backends: Backends, reader: str, service: ServiceDescription | None) -> Card:
+    """Open and check the card in `reader`, of the categories that the service accepts."""
+    from card.opening import open_card as opened
+
+    accepted = {offer.id for offer in service.categories} if service is not None else None
+    return opened(backends.readers(), reader, accepted=accepted, tracer=backends.tracer)
+
+
 def on_table(card: Card) -> CardOnTable:
-    """What the opened card told, tries included (read without spending one)."""
-    return CardOnTable(card.reader, card.label, card.certificate, card.pin_rules, card.tries_left())
+    """What the opened card told; its tries are read when the PIN is about to be asked for."""
+    return CardOnTable(card.reader, card.label, card.certificate, card.pin_rules, tries_left=None)
 
 
 def prove(
@@ -115,7 +128,7 @@ def prove(
     token that is worth nothing elsewhere. Raises PinError, CardError, ClientError.
     """
     try:
-        message = message_to_sign(service.origin, challenge.nonce)
+        message = signed_message(service.origin, challenge.nonce)
         signature = card.sign(pin, message, tries_shown)
     finally:
         pin.wipe()

@@ -93,7 +93,7 @@ class CardOnTable:
     label: str
     certificate: HolderCertificate
     rules: PinRules
-    tries_left: int | None
+    tries_left: int | None  # unknown until the PIN step has asked for them
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,11 @@ def check(wizard: Wizard) -> Wizard:
     )
 
 
+def check_known(wizard: Wizard, row: Check) -> Wizard:
+    """One more component is known, while the others are still looked at."""
+    return replace(wizard, checks=(*wizard.checks, row))
+
+
 def checked(
     wizard: Wizard, checks: tuple[Check, ...], service: ServiceDescription | None
 ) -> Wizard:
@@ -198,9 +203,19 @@ def read_card(wizard: Wizard, reader: str) -> Wizard:
     )
 
 
+def read_again(wizard: Wizard) -> Wizard:
+    """Read the card that came back; what was known of it is kept to compare."""
+    return replace(wizard, busy=Work.READING, failure=None)
+
+
 def card_read(wizard: Wizard, card: CardOnTable) -> Wizard:
-    """The card said who it is."""
-    return replace(wizard, busy=None, card=card, failure=None)
+    """The card said who it is. One that came back goes on where it was, another is shown first."""
+    before, gone = wizard.card, wizard.card_gone
+    same = before is not None and before.certificate.der == card.certificate.der
+    wizard = replace(wizard, busy=None, card=card, card_gone=False, failure=None)
+    if gone and wizard.step is Step.PIN:
+        return prepare_pin(wizard) if same else replace(wizard, step=Step.CARD, challenge=None)
+    return wizard
 
 
 def category_matches(wizard: Wizard, category: str) -> bool:
@@ -375,13 +390,14 @@ def returned(wizard: Wizard) -> bool:
     return wizard.card_gone and slot is not None and slot.state is not SlotState.EMPTY
 
 
-def card_back(wizard: Wizard, card: CardOnTable) -> Wizard:
-    """A card came back while its step waited: the same one goes on, another one is shown first."""
-    same = wizard.card is not None and wizard.card.certificate.der == card.certificate.der
-    wizard = replace(wizard, card=card, card_gone=False, failure=None, busy=None)
-    if wizard.step is Step.PIN:
-        return prepare_pin(wizard) if same else replace(wizard, step=Step.CARD, challenge=None)
-    return wizard
+def waits_for_service(wizard: Wizard) -> bool:
+    """True while a step stands still because the service cannot be reached."""
+    return (
+        wizard.busy is None
+        and wizard.failure is not None
+        and wizard.step is not Step.WELCOME
+        and wizard.failure.code.startswith(("net.", "service.unavailable", "service.failed"))
+    )
 
 
 def service_back(wizard: Wizard, service: ServiceDescription) -> Wizard:
@@ -446,7 +462,7 @@ def after_failed_proof(wizard: Wizard) -> bool:
 
 def prepare_again(wizard: Wizard) -> Wizard:
     """A fresh challenge for another try; what went wrong stays on the screen."""
-    return replace(wizard, busy=Work.PREPARING)
+    return replace(wizard, busy=Work.PREPARING, challenge=None)
 
 
 def _tries_known(wizard: Wizard, failure: Failure) -> Wizard:

@@ -139,7 +139,8 @@ class Sandbox:
         return self._store
 
     def _listen(self) -> None:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # asyncio turns Nagle's delay off only where the protocol is named
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", self._port))
@@ -181,9 +182,16 @@ class Sandbox:
         )
 
 
-def run(port: int, data: Path, card_ca: Path | None = None, faults: Iterable[Fault] = ()) -> None:
+def run(
+    port: int,
+    data: Path,
+    card_ca: Path | None = None,
+    faults: Iterable[Fault] = (),
+    account: tuple[str, bytes] | None = None,
+) -> None:
     """`hca-bind sandbox`: serve in the foreground until SIGINT or SIGTERM.
 
+    `account`: name and password of an account to sign in to, made where it is missing.
     One line on standard output says that it is ready, with its URL and CA file. Raises as
     `Sandbox.open` does, and CaFileUnusable for `card_ca`.
     """
@@ -201,6 +209,8 @@ def run(port: int, data: Path, card_ca: Path | None = None, faults: Iterable[Fau
     except ValueError as error:
         raise CaFileUnusable(str(card_ca)) from error
     try:
+        if account is not None:
+            sandbox.seed_account(*account)
         sys.stdout.write(f"sandbox ready: url={sandbox.url} ca={sandbox.ca_file}\n")
         sys.stdout.flush()
         sandbox.serve()

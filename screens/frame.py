@@ -1,0 +1,274 @@
+"""The frame around every step: where you are, what is wrong, which keys do something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.reactive import Reactive
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from screens.language import N_, Words
+from screens.messages import BackWanted, Continued, LanguageWanted, QuitWanted
+from screens.wizard import Step, Wizard, Work, can_go_back
+
+if TYPE_CHECKING:
+    from screens.shell import Shell
+
+STEP_NAMES = {
+    Step.WELCOME: N_("Welcome"),
+    Step.COMPONENTS: N_("Check"),
+    Step.READER: N_("Reader"),
+    Step.CARD: N_("Card"),
+    Step.PIN: N_("PIN"),
+    Step.RESULT: N_("Result"),
+    Step.FORM: N_("Account"),
+    Step.SIGN_IN: N_("Sign in"),
+    Step.RECEIPT: N_("Done"),
+}
+WORK_NAMES = {
+    Work.CHECKING: N_("Checking this computer and the service …"),
+    Work.READING: N_("Reading the card. Please leave it in the reader …"),
+    Work.PREPARING: N_("Getting ready: asking the service, and the card for the tries left …"),
+    Work.PROVING: N_("Verifying. Please leave the card in the reader …"),
+    Work.REGISTERING: N_("Sending the new account …"),
+    Work.SIGNING_IN: N_("Signing in …"),
+    Work.BINDING: N_("Binding the new card …"),
+}
+Key = tuple[str, str]  # what is printed on the key, and what it does
+
+
+class Head(Widget):
+    """Title and step list: two lines and a rule, or one line where the terminal is low."""
+
+    DEFAULT_CSS = "Head { height: 3; &.-short { height: 1; } }"
+
+    def __init__(self) -> None:
+        super().__init__(id="head")
+        self._title = ""
+        self._names: tuple[str, ...] = ()
+        self._current: int | None = None
+        self._rule = "─"
+
+    def show(self, title: str, names: tuple[str, ...], current: int | None, rule: str) -> None:
+        """Steps are counted from 0; `current` is None where no procedure runs."""
+        now = (title, names, current, rule)
+        if now != (self._title, self._names, self._current, self._rule):
+            self._title, self._names, self._current, self._rule = now
+            self.refresh()
+
+    def render(self) -> Content:
+        width = self.size.width
+        where = "" if self._current is None else f"{self._current + 1}/{len(self._names)}"
+        name = "" if self._current is None else self._names[self._current]
+        if self.size.height < 3:
+            line = f"{where} {name}".strip() or self._title
+            return Content.styled(_spread(f" {line}", "", width), "reverse")
+        top = Content.styled(_spread(f" {self._title}", f"{where} ", width), "reverse")
+        return Content("\n").join([top, self._steps(width), Content(self._rule * width)])
+
+    def _steps(self, width: int) -> Content:
+        """Every step's name with the present one in brackets; the near ones where all won't fit."""
+        if self._current is None:
+            return Content(" ")
+        marked = [
+            f"[{index + 1} {name}]" if index == self._current else f" {index + 1} {name} "
+            for index, name in enumerate(self._names)
+        ]
+        first = 0
+        while first < self._current and cell_len("".join(marked[first:])) > width - 2:
+            first += 1
+        line = Content(" ")
+        for index, text in enumerate(marked[first:], first):
+            line += Content.styled(text, "bold" if index == self._current else "dim")
+        return line
+
+
+class Foot(Widget):
+    """The keys that do something now."""
+
+    DEFAULT_CSS = "Foot { height: 2; &.-short { height: 1; } }"
+
+    def __init__(self) -> None:
+        super().__init__(id="foot")
+        self._keys: tuple[Key, ...] = ()
+        self._rule = "─"
+
+    def show(self, keys: Sequence[Key], rule: str) -> None:
+        now = (tuple(keys), rule)
+        if now != (self._keys, self._rule):
+            self._keys, self._rule = now
+            self.refresh()
+
+    def render(self) -> Content:
+        width = self.size.width
+        line = Content("")
+        used = 0
+        for key, does in self._keys:
+            size = cell_len(f" {key} {does} ")
+            if used + size > width:
+                break
+            line += Content.assemble((f" {key}", "bold"), f" {does} ")
+            used += size
+        return line if self.size.height < 2 else Content(self._rule * width + "\n") + line
+
+
+def _spread(left: str, right: str, width: int) -> str:
+    """`left` and `right` at the two ends of a line of `width` columns."""
+    gap = width - cell_len(left) - cell_len(right)
+    return left + " " * gap + right if gap >= 0 else left
+
+
+class FramedScreen(Screen[None]):
+    """Head, body, notice and foot; a subclass fills them in `show`."""
+
+    DEFAULT_CSS = """
+    FramedScreen {
+        layout: vertical;
+        #body { height: 1fr; padding: 0 2; scrollbar-size-vertical: 1; }
+        #notice { height: auto; padding: 0 2; display: none; }
+        &.-short #body { padding: 0 1; }
+        Input { border: none; padding: 0; height: 1; }
+    }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - Textual declares it so
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,down", "app.focus_next", show=False),
+        Binding("shift+tab,up", "app.focus_previous", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("enter", "go_on", show=False),
+        Binding("escape", "go_back", show=False),
+        Binding("f1,question_mark", "help", show=False),
+        Binding("f2", "remedy", show=False),
+        Binding("f3", "language", show=False),
+        Binding("f10,ctrl+q", "leave", show=False),
+    ]
+    # A focus change moves a cursor, nothing else: Textual's own repaints the whole screen.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+
+    @property
+    def shell(self) -> Shell:
+        return cast("Shell", self.app)
+
+    @property
+    def words(self) -> Words:
+        return self.shell.words
+
+    def compose(self) -> ComposeResult:
+        yield Head()
+        with VerticalScroll(id="body", can_focus=False):
+            yield from self.body()
+        yield Static(id="notice", markup=False)
+        yield Foot()
+
+    def body(self) -> ComposeResult:
+        """The widgets of this screen."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        self.show()
+
+    def show(self) -> None:
+        """Fill every text from the present state and language; called after each change."""
+        raise TypeError("a framed screen fills its own texts")
+
+    def frame(
+        self, title: str, keys: Sequence[Key], names: tuple[str, ...] = (), at: int | None = None
+    ) -> None:
+        """Fill head and foot."""
+        rule = self.shell.rule
+        self.query_one(Head).show(title, names, at, rule)
+        self.query_one(Foot).show(keys, rule)
+
+    def notice(self, text: Content | None) -> None:
+        """Show `text` between body and foot, or nothing."""
+        panel = self.query_one("#notice", Static)
+        panel.display = text is not None
+        panel.update(text or "")
+
+    def on_resize(self) -> None:
+        short = self.size.height < 16
+        self.query_one(Head).set_class(short, "-short")
+        self.query_one(Foot).set_class(short, "-short")
+
+    def action_page(self, direction: int) -> None:
+        body = self.query_one("#body", VerticalScroll)
+        body.scroll_relative(y=direction * max(1, body.size.height - 1), animate=False)
+
+    def action_go_on(self) -> None:
+        self.post_message(Continued())
+
+    def action_go_back(self) -> None:
+        self.post_message(BackWanted())
+
+    def action_help(self) -> None:
+        self.shell.show_help()
+
+    def action_remedy(self) -> None:
+        self.shell.show_remedy()
+
+    def action_language(self) -> None:
+        self.post_message(LanguageWanted())
+
+    def action_leave(self) -> None:
+        self.post_message(QuitWanted())
+
+
+class StepScreen(FramedScreen):
+    """One step of the wizard. A subclass gives `fill` and, where it asks something, widgets."""
+
+    HELP_LINES: ClassVar[tuple[str, ...]] = ()  # message ids, a paragraph each
+
+    @property
+    def wizard(self) -> Wizard:
+        return self.shell.wizard
+
+    def fill(self, wizard: Wizard) -> None:
+        """Put the state into this step's own widgets."""
+        raise TypeError("a step fills its own texts")
+
+    def enter_does(self, wizard: Wizard) -> str | None:
+        """The message id of what Enter does now; None when it does nothing."""
+        return N_("Continue")
+
+    def show(self) -> None:
+        _ = self.words
+        wizard = self.wizard
+        names = tuple(_(STEP_NAMES[step]) for step in wizard.steps)
+        running = wizard.step in wizard.steps
+        at = wizard.steps.index(wizard.step) if running else None
+        self.frame(_("Bind a health professional card"), self.keys(wizard), names, at)
+        self.fill(wizard)
+        self.notice(self._notice(wizard))
+
+    def keys(self, wizard: Wizard) -> list[Key]:
+        _ = self.words
+        enter = self.enter_does(wizard)
+        keys = [("Enter", _(enter))] if enter and wizard.busy is None else []
+        if wizard.busy is not None:
+            keys.append(("Esc", _("Cancel")))
+        elif can_go_back(wizard):
+            keys.append(("Esc", _("Back")))
+        if wizard.failure is not None:
+            keys.append(("F2", _("What to do")))
+        keys += [("F1", _("Help")), ("F3", _("中文"))]
+        if self.shell.may_quit:
+            keys.append(("F10", _("Quit")))
+        return keys
+
+    def _notice(self, wizard: Wizard) -> Content | None:
+        _ = self.words
+        if wizard.busy is not None:
+            return Content(f"... {_(WORK_NAMES[wizard.busy])}")
+        if wizard.failure is None:
+            return None
+        remedy = self.shell.remedy_of(wizard.failure)
+        return Content.assemble((f"!! {remedy.title}", "bold"), f"\n   {remedy.steps[0]}")

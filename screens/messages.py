@@ -1,0 +1,75 @@
+"""What a screen asks of the program; the shell turns each into a transition or a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.message import Message
+
+from card.pin import Pin
+from client.port import Purpose
+
+
+class Started(Message):
+    """The procedure was chosen on the welcome screen."""
+
+    def __init__(self, purpose: Purpose) -> None:
+        self.purpose = purpose
+        super().__init__()
+
+
+class TroubleshootingWanted(Message):
+    """The person wants to look up a message."""
+
+
+class LanguageWanted(Message):
+    """Switch to the other language."""
+
+
+class QuitWanted(Message):
+    """Leave the program."""
+
+
+class BackWanted(Message):
+    """One step back, or cancel what runs."""
+
+
+class Continued(Message):
+    """Enter, on a step where Enter goes on, checks again or sends again."""
+
+
+class ReaderChosen(Message):
+    def __init__(self, reader: str) -> None:
+        self.reader = reader
+        super().__init__()
+
+
+class CardConfirmed(Message):
+    """Category and, for rebinding, the account name were given."""
+
+    def __init__(self, category: str, account: str) -> None:
+        self.category = category
+        self.account = account
+        super().__init__()
+
+
+class SecretEntered(Message):
+    """Enter on a PIN or a password; its repr shows nothing of it."""
+
+    def __init__(self, secret: Pin) -> None:
+        self.secret = secret
+        super().__init__()
+
+    def __rich_repr__(self) -> list[str]:
+        return []
+
+
+class FormSubmitted(Message):
+    """The account form was filled in; secret fields are bytearrays."""
+
+    def __init__(self, fields: Mapping[str, str | bytearray]) -> None:
+        self.fields = fields
+        super().__init__()
+
+    def __rich_repr__(self) -> list[str]:
+        return []

@@ -1,0 +1,110 @@
+"""The card step: whose card it is, of which category, and for rebinding which account."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.widgets import Input, Static
+
+from client.port import Purpose
+from screens.facts import rows
+from screens.frame import StepScreen
+from screens.language import N_
+from screens.menu import Menu
+from screens.messages import CardConfirmed, Continued
+from screens.wizard import Wizard, category_matches
+
+
+class CardScreen(StepScreen):
+    """What the card says of itself; nothing here needs the PIN."""
+
+    HELP_LINES: ClassVar[tuple[str, ...]] = (
+        N_("The name comes from the certificate on your card. Not you? Take the card out."),
+        N_("Category: most people have a health professional card (醫事人員卡)."),
+        N_("Account: the name you sign in with at the reporting system."),
+    )
+
+    def body(self) -> ComposeResult:
+        yield Static(id="facts", markup=False)
+        yield Static(id="ask-category", markup=False)
+        yield Menu(id="category", leaves=True)
+        yield Static(id="mismatch", markup=False)
+        yield Static(id="ask-account", markup=False)
+        yield Input(id="account", max_length=100, compact=True)
+
+    def on_mount(self) -> None:
+        account = self.query_one("#account", Input)
+        account.cursor_blink = False
+        account.value = self.wizard.account
+        super().on_mount()
+
+    def fill(self, wizard: Wizard) -> None:
+        _ = self.words
+        card, service = wizard.card, wizard.service
+        usable = card is not None and not wizard.card_gone and wizard.failure is None
+        if card is None:
+            facts = _("Reader: {reader}", reader=wizard.reader or "")
+        else:
+            certificate = card.certificate
+            facts = rows(
+                (_("Holder"), certificate.holder),
+                (_("Card"), f"{certificate.category}  {card.label}"),
+                (_("Issued by"), certificate.issuer),
+                (_("Valid until"), f"{certificate.not_after:%Y-%m-%d}"),
+                (_("Reader"), card.reader),
+            )
+        self.query_one("#facts", Static).update(facts + "\n")
+        rebind = wizard.purpose is Purpose.REBIND
+        self.query_one("#ask-category", Static).update(
+            _("Which category of card is it?") if usable else ""
+        )
+        menu = self.query_one("#category", Menu)
+        menu.display = usable
+        if usable and service is not None:
+            menu.show([_.of(offer.label) for offer in service.categories])
+        self.query_one("#ask-account", Static).update(
+            "\n" + _("Bind it to which account? (your account name)") if usable and rebind else ""
+        )
+        account = self.query_one("#account", Input)
+        account.display = usable and rebind
+        if usable and self.focused is None:
+            menu.focus()
+
+    def enter_does(self, wizard: Wizard) -> str | None:
+        if wizard.card is None or wizard.card_gone or wizard.failure is not None:
+            return N_("Try again")
+        return N_("Continue")
+
+    def on_menu_chosen(self, event: Menu.Chosen) -> None:
+        event.stop()
+        account = self.query_one("#account", Input)
+        if account.display and not account.value.strip():
+            account.focus()
+        else:
+            self._confirm()
+
+    def on_input_submitted(self) -> None:
+        self._confirm()
+
+    def _confirm(self) -> None:
+        wizard = self.wizard
+        if wizard.busy is not None:
+            return
+        if wizard.card is None or wizard.card_gone or wizard.failure is not None:
+            self.post_message(Continued())
+            return
+        if wizard.service is None:
+            return
+        offer = wizard.service.categories[self.query_one("#category", Menu).index]
+        account = self.query_one("#account", Input).value.strip()
+        if not category_matches(wizard, offer.id):
+            self._complain(N_("This card is of another category. Please choose the one it has."))
+        elif wizard.purpose is Purpose.REBIND and not account:
+            self._complain(N_("Please type your account name."))
+            self.query_one("#account", Input).focus()
+        else:
+            self.post_message(CardConfirmed(offer.id, account))
+
+    def _complain(self, message: str) -> None:
+        self.query_one("#mismatch", Static).update(f"!! {self.words(message)}")

@@ -1,0 +1,183 @@
+"""The account form, as the service describes it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from client.port import FieldKind, FormField
+from screens.form_rules import COMPLAINTS, complaint_about
+from screens.frame import StepScreen
+from screens.language import N_
+from screens.menu import Menu
+from screens.messages import Continued, FormSubmitted
+from screens.secret_field import SecretField
+from screens.wizard import Wizard
+
+
+class Consent(Static, can_focus=True):
+    """A box ticked with the space bar; `[x]` and `[ ]` show its state without colour."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id, markup=False)
+        self.ticked = False
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "space":
+            event.stop()
+            self.ticked = not self.ticked
+            self._draw()
+
+    def on_focus(self) -> None:
+        self._draw()
+
+    def on_blur(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        mark = "x" if self.ticked else " "
+        self.update(f"{'>' if self.has_focus else ' '} [{mark}]")
+
+
+class FormScreen(StepScreen):
+    """One label and one field below each other; Enter moves on, on the last one it sends."""
+
+    HELP_LINES: ClassVar[tuple[str, ...]] = (
+        N_("Tab or Enter goes to the next field, Shift+Tab to the one before."),
+        N_("* marks what must be filled in. Ctrl+S sends the form from anywhere."),
+        N_("If the line breaks while sending, Enter sends the same form again; it counts once."),
+    )
+    BINDINGS: ClassVar = [("ctrl+s", "submit", "")]
+
+    def body(self) -> ComposeResult:
+        yield Static(id="intro", markup=False)
+        with Vertical(id="fields"):
+            for index, field in enumerate(self._fields):
+                yield Static(id=f"label-{index}", markup=False)
+                match field.kind:
+                    case FieldKind.SECRET:
+                        yield SecretField(f"field-{index}", ascii_only=False, submits=False)
+                    case FieldKind.CHOICE:
+                        yield Menu(id=f"field-{index}", leaves=True)
+                    case FieldKind.CONSENT:
+                        yield Consent(id=f"field-{index}")
+                    case _:
+                        yield Input(id=f"field-{index}", max_length=field.max_length, compact=True)
+        yield Static(id="outro", markup=False)
+
+    @property
+    def _fields(self) -> tuple[FormField, ...]:
+        service = self.wizard.service
+        return service.account_form if service else ()
+
+    def on_mount(self) -> None:
+        self._complaints: dict[str, str] = {}
+        self._chosen: set[int] = set()
+        for field in self.query(Input):
+            field.cursor_blink = False
+        super().on_mount()
+        if self._fields:
+            self.query_one("#field-0").focus()
+
+    def fill(self, wizard: Wizard) -> None:
+        _ = self.words
+        undecided = wizard.undecided and wizard.busy is None
+        self.query_one("#intro", Static).update(
+            (
+                _(
+                    "It is not known whether the form arrived. Press Enter to send the very same "
+                    "one again; it will count once."
+                )
+                if undecided
+                else _("Your account application. * must be filled in.")
+            )
+            + "\n"
+        )
+        self.query_one("#fields").display = not wizard.undecided
+        for name in wizard.refused_fields:
+            self._complaints.setdefault(name, "service")
+        for index, field in enumerate(self._fields):
+            self._label(index, field)
+            if field.kind is FieldKind.CHOICE:
+                self.query_one(f"#field-{index}", Menu).show(
+                    [_.of(choice.label) for choice in field.choices]
+                )
+        self.query_one("#outro", Static).update(
+            "" if wizard.undecided else "\n" + _("Enter on the last field, or Ctrl+S, sends it.")
+        )
+
+    def _label(self, index: int, field: FormField) -> None:
+        _ = self.words
+        star = "*" if field.required else " "
+        text = f"{star} {_.of(field.label)}"
+        if field.hint is not None:
+            text += f" ({_.of(field.hint)})"
+        if why := self._complaints.get(field.name):
+            text += f"  !! {_(COMPLAINTS[why])}"
+        self.query_one(f"#label-{index}", Static).update(text)
+
+    def enter_does(self, wizard: Wizard) -> str | None:
+        return N_("Send again") if wizard.undecided else N_("Next field")
+
+    def keys(self, wizard: Wizard) -> list[tuple[str, str]]:
+        keys = super().keys(wizard)
+        if wizard.busy is None and not wizard.undecided:
+            keys.insert(1, ("Ctrl+S", self.words(N_("Send"))))
+        return keys
+
+    def on_input_submitted(self) -> None:
+        self._next()
+
+    def on_menu_chosen(self, event: Menu.Chosen) -> None:
+        event.stop()
+        self._next()
+
+    def action_go_on(self) -> None:
+        if self.wizard.undecided:
+            self.post_message(Continued())
+        else:
+            self._next()
+
+    def _next(self) -> None:
+        focused = self.focused
+        last = f"field-{len(self._fields) - 1}"
+        if focused is not None and focused.id == last:
+            self.action_submit()
+        else:
+            self.focus_next()
+
+    def _value(self, index: int, field: FormField) -> str | bytearray:
+        """What is filled in; empty where nothing is. A secret's bytes are the caller's to wipe."""
+        widget = self.query_one(f"#field-{index}")
+        if isinstance(widget, SecretField):
+            secret = bytearray()
+            widget.copy_into(secret)
+            return secret
+        if isinstance(widget, Menu):
+            return field.choices[widget.index].value
+        if isinstance(widget, Consent):
+            return "true" if widget.ticked else ""
+        return self.query_one(f"#field-{index}", Input).value.strip()
+
+    def action_submit(self) -> None:
+        if self.wizard.busy is not None or self.wizard.undecided:
+            return
+        values = {field.name: self._value(index, field) for index, field in enumerate(self._fields)}
+        found = ((field.name, complaint_about(field, values[field.name])) for field in self._fields)
+        self._complaints = {name: why for name, why in found if why is not None}
+        if not self._complaints:
+            self.post_message(FormSubmitted({name: v for name, v in values.items() if v}))
+            return
+        for value in values.values():
+            if isinstance(value, bytearray):
+                value[:] = bytes(len(value))
+        self.show()
+        wrong = (i for i, field in enumerate(self._fields) if field.name in self._complaints)
+        self.query_one(f"#field-{next(wrong)}").focus()

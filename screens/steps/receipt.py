@@ -1,0 +1,60 @@
+"""The receipt: what the service has bound."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from client.port import Purpose
+from screens.facts import rows
+from screens.frame import StepScreen
+from screens.language import N_, Words
+from screens.wizard import Wizard
+
+
+def receipt_rows(words: Words, wizard: Wizard) -> str:
+    """The receipt's facts, a line each."""
+    _ = words
+    receipt = wizard.receipt
+    if receipt is None:
+        return ""
+    return rows(
+        (_("Receipt"), receipt.id),
+        (_("Account"), receipt.account),
+        (_("Holder"), receipt.holder),
+        (_("Card"), f"{receipt.category}  …{receipt.card}"),
+        (_("Bound at"), f"{receipt.bound.astimezone():%Y-%m-%d %H:%M}"),
+    )
+
+
+class ReceiptScreen(StepScreen):
+    """The end of the procedure."""
+
+    HELP_LINES: ClassVar[tuple[str, ...]] = (
+        N_("The receipt's number lets support find this binding. It is no secret."),
+        N_("Press Enter to go back to the first screen, for the next person."),
+    )
+
+    def body(self) -> ComposeResult:
+        yield Static(id="receipt", markup=False)
+
+    def fill(self, wizard: Wizard) -> None:
+        _ = self.words
+        done = (
+            _("The new card is bound to your account.")
+            if wizard.purpose is Purpose.REBIND
+            else _("Your account application was received, and your card is bound to it.")
+        )
+        self.query_one("#receipt", Static).update(
+            Content.assemble(
+                (f"[ OK ] {done}", "bold"),
+                f"\n\n{receipt_rows(self.words, wizard)}\n\n",
+                _("Keep the receipt's number. You can now sign in with this card."),
+            )
+        )
+
+    def enter_does(self, wizard: Wizard) -> str | None:
+        return N_("Finish")

@@ -1,0 +1,71 @@
+"""The first screen: which of the two procedures, the remedies, the language."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from client.port import Purpose
+from screens.frame import StepScreen
+from screens.language import N_
+from screens.menu import Menu
+from screens.messages import LanguageWanted, Started, TroubleshootingWanted
+from screens.wizard import Wizard
+
+
+class WelcomeScreen(StepScreen):
+    """Four lines to choose from."""
+
+    HELP_LINES: ClassVar[tuple[str, ...]] = (
+        N_("Choose with the arrow keys or the line's number, then press Enter."),
+        N_("New here: choose 1. You will need your card, its PIN and a plain card reader."),
+        N_("You have an account and a new card: choose 2. You will also need your password."),
+        N_("A message you do not understand, from here or from the web page: choose 3."),
+    )
+
+    def body(self) -> ComposeResult:
+        yield Static(id="intro", markup=False)
+        yield Menu(id="menu")
+        yield Static(id="outro", markup=False)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(Menu).focus()
+
+    def fill(self, wizard: Wizard) -> None:
+        _ = self.words
+        self.query_one("#intro", Static).update(
+            _(
+                "Before you can report, your health professional card must be bound to your "
+                "account of the suicide prevention reporting system. This takes a few minutes."
+            )
+            + "\n\n"
+            + _("What would you like to do?")
+            + "\n"
+        )
+        self.query_one(Menu).show(
+            [
+                _("I have no account yet: apply for one with my card"),
+                _("I have an account: bind a new card to it"),
+                _("I got a message: find out what to do"),
+                _("改用中文顯示"),
+            ]
+        )
+        self.query_one("#outro", Static).update(
+            "\n" + _("Have ready: your card, its PIN, and a plain card reader (no NHI reader).")
+        )
+
+    def enter_does(self, wizard: Wizard) -> str | None:
+        return N_("Choose")
+
+    def on_menu_chosen(self, event: Menu.Chosen) -> None:
+        self.post_message(
+            (
+                Started(Purpose.REGISTER),
+                Started(Purpose.REBIND),
+                TroubleshootingWanted(),
+                LanguageWanted(),
+            )[event.index]
+        )

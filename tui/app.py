@@ -1,0 +1,172 @@
+"""The full-screen program: Textual's side of the wizard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.message import Message
+
+from screens import messages
+from screens.frame import FramedScreen, StepScreen
+from screens.language import Language, Words
+from screens.steps.welcome import WelcomeScreen
+from screens.wizard import Failure, Step, Wizard
+from tui.engine import Engine
+from tui.terminal import end_cleanly
+
+if TYPE_CHECKING:
+    from screens.jobs import Backends
+    from screens.troubleshooting.remedy import RemedyWords
+
+EXIT_DONE = 0
+EXIT_CANCELLED = 4
+EXIT_UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
+
+
+class Call(Message):
+    """Something to do on the event loop, from a worker thread."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self.call = call
+        super().__init__()
+
+
+class WizardApp(App[int], inherit_bindings=False):
+    """Shows the engine's state, and hands it what people do."""
+
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(
+        self,
+        backends: Backends,
+        language: Language = Language.ZH,
+        *,
+        ascii_lines: bool = False,
+        hint: str = "",
+    ) -> None:
+        super().__init__()
+        self.words = Words(language)
+        self.hint = hint
+        self.rule = "-" if ascii_lines else "─"
+        self.may_quit = True
+        self.unexpected: str | None = None  # the type of the exception that ended the program
+        self.engine = Engine(backends, lambda call: self.post_message(Call(call)), self._changed)
+
+    @property
+    def wizard(self) -> Wizard:
+        return self.engine.wizard
+
+    def on_mount(self) -> None:
+        if not self.is_headless:
+            end_cleanly(self)
+        self.theme = "ansi-dark"
+        self.push_screen(WelcomeScreen())
+        self.call_after_refresh(self.engine.warm_up)
+
+    def on_unmount(self) -> None:
+        self.engine.end()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End calmly: Textual's own crash screen prints local variables, a PIN's among them."""
+        self.unexpected = type(error).__name__
+        super()._handle_exception(error)
+        self._return_code = EXIT_UNEXPECTED
+
+    def _fatal_error(self) -> None:
+        self._close_messages_no_wait()
+
+    def on_call(self, event: Call) -> None:
+        event.call()
+
+    # --- showing ----------------------------------------------------------------------------------
+
+    def _changed(self, old: Wizard, new: Wizard) -> None:
+        if new.step is old.step:
+            self._show()
+            return
+        while len(self.screen_stack) > 2:  # help or a remedy stood over the step before
+            self.pop_screen()
+        self.switch_screen(step_screen(new.step))
+
+    def _show(self) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, FramedScreen) and screen.is_mounted:
+                screen.show()
+
+    def remedy_of(self, failure: Failure) -> RemedyWords:
+        from screens.troubleshooting.remedy import words_for
+
+        return words_for(failure.code, failure.facts, self.words)
+
+    def show_help(self) -> None:
+        from screens.help import HelpScreen
+
+        if isinstance(self.screen, StepScreen):
+            self.push_screen(HelpScreen(self.wizard.step, self.screen.HELP_LINES))
+
+    def show_remedy(self) -> None:
+        from screens.troubleshooting.remedy_screen import RemedyScreen
+
+        failure = self.wizard.failure
+        if failure is not None and isinstance(self.screen, StepScreen):
+            self.push_screen(RemedyScreen(lambda: self.remedy_of(failure), self.engine.go_on))
+
+    def leave(self) -> None:
+        self.exit(return_code=EXIT_DONE if self.wizard.receipt is not None else EXIT_CANCELLED)
+
+    # --- what people do ---------------------------------------------------------------------------
+
+    def on_started(self, event: messages.Started) -> None:
+        self.engine.start(event.purpose)
+
+    def on_continued(self) -> None:
+        self.engine.go_on()
+
+    def on_back_wanted(self) -> None:
+        self.engine.back()
+
+    def on_reader_chosen(self, event: messages.ReaderChosen) -> None:
+        self.engine.choose_reader(event.reader)
+
+    def on_card_confirmed(self, event: messages.CardConfirmed) -> None:
+        self.engine.confirm_card(event.account)
+
+    def on_secret_entered(self, event: messages.SecretEntered) -> None:
+        self.engine.secret(event.secret)
+
+    def on_form_submitted(self, event: messages.FormSubmitted) -> None:
+        self.engine.submit(event.fields)
+
+    def on_language_wanted(self) -> None:
+        self.words = Words(self.words.language.other)
+        self._show()
+
+    def on_troubleshooting_wanted(self) -> None:
+        from screens.troubleshooting.search_screen import SearchScreen
+
+        self.push_screen(SearchScreen())
+
+    def on_quit_wanted(self) -> None:
+        from screens.help import LeaveScreen
+
+        if not self.may_quit or isinstance(self.screen, LeaveScreen):
+            return
+        if self.wizard.step in {Step.WELCOME, Step.RECEIPT}:
+            self.leave()
+        else:
+            self.push_screen(LeaveScreen(self.wizard.undecided))
+
+
+def step_screen(step: Step) -> StepScreen:
+    """The screen of a step; its module is loaded when it is first shown."""
+    from importlib import import_module
+
+    module = import_module(f"screens.steps.{step.value.replace('-', '_')}")
+    name = "".join(part.capitalize() for part in step.value.split("-")) + "Screen"
+    screen: StepScreen = getattr(module, name)()
+    return screen

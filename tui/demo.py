@@ -1,0 +1,129 @@
+"""The embedded card and the embedded service: the whole procedure on one machine, for real."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.scenarios import Scenario
+
+if TYPE_CHECKING:
+    from card.port import Readers, Tracer
+    from card.virtual.card import VirtualCard
+    from card.virtual.readers import EmbeddedReaders
+    from client.port import Service
+    from client.sandbox.server import Sandbox
+
+ACCOUNT = "demo-nurse"
+PASSWORD = "Demo-password-1"  # noqa: S105 - of an account that ends with the demo
+
+
+class DemoBackends:
+    """Virtual cards in this process and the sandbox over TLS on a free port of this machine.
+
+    Everything is made at its first use, on whichever worker thread that is, and lives in a
+    temporary folder that `close` removes.
+    """
+
+    def __init__(self, scenario: Scenario, tracer: Tracer | None = None) -> None:
+        self._scenario = scenario
+        self._lock = threading.RLock()
+        self._folder: Path | None = None
+        self._sandbox: Sandbox | None = None
+        self._readers: EmbeddedReaders | None = None
+        self.cards: list[VirtualCard] = []
+        self.tracer = tracer
+
+    @property
+    def folder(self) -> Path:
+        with self._lock:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="hca-bind-demo-"))
+            return self._folder
+
+    @property
+    def embedded(self) -> EmbeddedReaders:
+        """The readers, to plug and pull in a demo or a test."""
+        with self._lock:
+            if self._readers is None:
+                self._readers = self._make_readers()
+            return self._readers
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The running service."""
+        with self._lock:
+            if self._sandbox is None:
+                self._sandbox = self._start_sandbox()
+            return self._sandbox
+
+    def readers(self) -> Readers:
+        return self.embedded
+
+    def service(self) -> Service:
+        from client.https import HttpsService
+
+        return HttpsService(self.sandbox.url, ca_file=self.sandbox.ca_file)
+
+    def library(self) -> str:
+        if self._scenario.pcsc is not None:
+            error = self._scenario.pcsc()
+            if error.code == "pcsc.library.missing":
+                raise error
+        return "card.virtual"
+
+    def driver(self) -> str:
+        return "card.virtual"
+
+    @property
+    def pin(self) -> str:
+        """The PIN that every demo card has; it is shown on the screen."""
+        from card.virtual.profile import Profile
+
+        return Profile.named("ok").pin.value.decode()
+
+    def close(self) -> None:
+        """Stop the service and remove everything it stored."""
+        with self._lock:
+            if self._sandbox is not None:
+                self._sandbox.stop()
+                self._sandbox = None
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder = None
+
+    def _make_readers(self) -> EmbeddedReaders:
+        from card.virtual.authority import Authority
+        from card.virtual.card import VirtualCard
+        from card.virtual.profile import Profile
+        from card.virtual.readers import EmbeddedReaders
+
+        authority = Authority.load_or_create(self.folder / "authority")
+        readers = EmbeddedReaders()
+        for name, profile in self._scenario.readers:
+            readers.plug(name)
+            if profile is not None:
+                card = VirtualCard(Profile.named(profile), authority)
+                self.cards.append(card)
+                readers.insert(name, card)
+                readers.hold(name, self._scenario.held)
+        if self._scenario.pcsc is not None:
+            readers.fail(self._scenario.pcsc())
+        return readers
+
+    def _start_sandbox(self) -> Sandbox:
+        from card.virtual.authority import Authority
+        from client.sandbox.faults import Fault
+        from client.sandbox.server import Sandbox
+
+        authority = Authority.load_or_create(self.folder / "authority")
+        faults = {Fault(self._scenario.service)} if self._scenario.service else set()
+        sandbox = Sandbox(
+            self.folder / "service", trusted_card_roots=[authority.chain_pem], faults=faults
+        )
+        sandbox.start()
+        sandbox.seed_account(ACCOUNT, PASSWORD.encode())
+        return sandbox

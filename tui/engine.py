@@ -1,0 +1,393 @@
+"""What makes the wizard go: it runs the work, watches readers and service, and keeps the state.
+
+No Textual here. `post` brings a call from a worker thread back to the thread that owns the state;
+`changed` is told of every new state.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from card.errors import CardCancelled, CardError
+from client.errors import ClientCancelled, ClientError
+from client.port import Purpose, idempotency_key
+from screens import wizard
+from screens.wizard import Failure, Step, Submission, Wizard, Work
+from tui.worker import Worker
+
+if TYPE_CHECKING:
+    from card.pin import Pin
+    from card.port import Card, Slot
+    from client.port import Challenge, Receipt, Service, ServiceDescription, Session
+    from screens.jobs import Backends
+
+T = TypeVar("T")
+READERS_RETRY_SECONDS = 1.0  # while the PC/SC service is away
+SERVICE_RETRY_SECONDS = 3.0  # while the reporting service is away
+
+Post = Callable[[Callable[[], None]], object]
+Changed = Callable[[Wizard, Wizard], None]
+
+
+class Engine:
+    """One person's way from the welcome screen to the receipt, without a screen.
+
+    Every method is called on the owner's thread. Blocking calls run on one worker thread, so two
+    never touch the card at the same time; the watches have threads of their own.
+    """
+
+    def __init__(self, backends: Backends, post: Post, changed: Changed) -> None:
+        self.wizard = Wizard()
+        self._backends = backends
+        self._post = post
+        self._changed = changed
+        self._generation = 0
+        self._card: Card | None = None
+        self._service: Service | None = None
+        self._jobs = Worker("jobs")
+        self._readers_watch = Worker("readers-watch")
+        self._service_watch = Worker("service-watch")
+        self._watching_readers = False
+        self._watching_service = False
+        self._ended = threading.Event()
+
+    # --- what the person asks for -----------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Load, behind the first screen, what the next steps need."""
+        self._jobs.submit(_warm_up)
+
+    def start(self, purpose: Purpose) -> None:
+        self._check(wizard.start(self.wizard, purpose))
+
+    def go_on(self) -> None:
+        """Enter, where it does not carry anything: go on, try again, or send again."""
+        now = self.wizard
+        if now.busy is not None:
+            return
+        match now.step:
+            case Step.COMPONENTS if wizard.components_ready(now):
+                self._become(wizard.choose_reader(now))
+                self._watch_readers()
+            case Step.COMPONENTS:
+                self._check(wizard.check(now))
+            case Step.CARD if now.card_gone and now.card is not None:
+                self._open(wizard.read_again(now))
+            case Step.CARD if now.reader is not None:
+                self._open(wizard.read_card(now, now.reader))
+            case Step.PIN if now.card_gone:
+                self._open(wizard.read_again(now))
+            case Step.PIN:
+                self._prepare(wizard.prepare_pin(now))
+            case Step.RESULT:
+                self._become(wizard.enter_account(now))
+            case Step.FORM if now.submission is not None:
+                self._register(now.submission)
+            case Step.SIGN_IN if now.session is not None:
+                self._bind(now.submission or Submission(idempotency_key()))
+            case Step.RECEIPT:
+                self.forget()
+
+    def back(self) -> None:
+        """Cancel what runs; else one step back where that is safe."""
+        if self.wizard.busy is not None:
+            self._generation += 1
+            if self._service is not None:
+                self._service.cancel()
+            self._become(wizard.cancelled(self.wizard))
+        else:
+            self._become(wizard.back(self.wizard))
+
+    def choose_reader(self, reader: str) -> None:
+        self._open(wizard.read_card(self.wizard, reader))
+
+    def confirm_card(self, account: str) -> None:
+        self._prepare(wizard.prepare_pin(self.wizard, account))
+
+    def secret(self, secret: Pin) -> None:
+        """Enter on the PIN, or on the password. The buffer is spent or wiped, whatever happens."""
+        now = self.wizard
+        if wizard.pin_allowed(now):
+            self._prove(secret)
+        elif now.step is Step.SIGN_IN and now.busy is None and now.session is None:
+            self._sign_in(secret)
+        else:
+            secret.wipe()
+
+    def submit(self, fields: Mapping[str, str | bytearray]) -> None:
+        """Send the account form, once; see `go_on` for sending it again."""
+        if self.wizard.busy is None and not self.wizard.undecided:
+            self._register(Submission(idempotency_key(), fields))
+
+    def forget(self) -> None:
+        """Back to the first screen; nothing of this turn is kept."""
+        session = self.wizard.session
+        self._generation += 1
+        self._jobs.submit(partial(self._tidy, session))
+        self._become(Wizard(slots=self.wizard.slots))
+
+    def end(self) -> None:
+        """Stop the watches and let go of card and service; does not wait for them."""
+        self._ended.set()
+        self._generation += 1
+        if self._service is not None:
+            self._service.cancel()
+        self._jobs.submit(partial(self._tidy, self.wizard.session))
+        self._jobs.submit(self._close_service)
+        if self._watching_readers:
+            self._backends.readers().cancel()
+
+    # --- the work ---------------------------------------------------------------------------------
+
+    def _check(self, state: Wizard) -> None:
+        from screens.jobs import check_components
+
+        def report(row: wizard.Check) -> None:
+            self._post(partial(self._apply, generation, partial(wizard.check_known, row=row)))
+
+        self._become(state)
+        generation = self._generation + 1
+        self._work(
+            lambda: check_components(self._backends, self._the_service, report),
+            lambda now, outcome: wizard.checked(now, *outcome),
+        )
+
+    def _open(self, state: Wizard) -> None:
+        from screens.jobs import on_table, open_card
+
+        reader = state.reader
+        if reader is None:
+            return
+
+        def job() -> wizard.CardOnTable:
+            self._close_card()
+            self._card = open_card(self._backends, reader, state.service)
+            return on_table(self._card)
+
+        self._become(state)
+        self._work(job, wizard.card_read)
+
+    def _prepare(self, state: Wizard) -> None:
+        account = state.account if state.purpose is Purpose.REBIND else None
+
+        def job() -> tuple[Challenge, int | None]:
+            challenge = self._the_service().challenge(state.purpose, account)
+            return challenge, self._the_card().tries_left()
+
+        self._become(state)
+        self._work(job, lambda now, outcome: wizard.pin_ready(now, *outcome))
+
+    def _prove(self, pin: Pin) -> None:
+        from screens.jobs import prove
+
+        challenge, card = self.wizard.challenge, self.wizard.card
+        if challenge is None or card is None:
+            pin.wipe()
+            return
+        self._become(wizard.prove(self.wizard))
+        self._work(
+            lambda: prove(self._the_card(), self._the_service(), challenge, pin, card.tries_left),
+            wizard.proved,
+        )
+
+    def _register(self, submission: Submission) -> None:
+        verification = self.wizard.verification
+        if verification is None:
+            return
+
+        def job() -> Receipt:
+            return self._the_service().register(verification, submission.fields, submission.key)
+
+        self._become(wizard.register(self.wizard, submission))
+        self._work(job, wizard.bound)
+
+    def _sign_in(self, secret: Pin) -> None:
+        account = self.wizard.account
+        password = bytearray()
+        secret.copy_into(password)
+        secret.wipe()
+
+        def job() -> Session:
+            try:
+                return self._the_service().sign_in(account, password)
+            finally:
+                password[:] = bytes(len(password))
+
+        self._become(wizard.sign_in(self.wizard))
+        self._work(job, wizard.signed_in)
+
+    def _bind(self, submission: Submission) -> None:
+        verification, session = self.wizard.verification, self.wizard.session
+        if verification is None or session is None:
+            return
+
+        def job() -> Receipt:
+            return self._the_service().rebind(session, verification, submission.key)
+
+        self._become(wizard.bind(self.wizard, submission))
+        self._work(job, wizard.bound)
+
+    def _work(self, job: Callable[[], T], then: Callable[[Wizard, T], Wizard]) -> None:
+        """Run `job` on the worker thread; its result or its error makes the next state."""
+        self._generation += 1
+        generation = self._generation
+
+        def run() -> None:
+            apply: Callable[[Wizard], Wizard]
+            try:
+                result = job()
+            except (CardCancelled, ClientCancelled):
+                apply = wizard.cancelled
+            except (CardError, ClientError) as error:
+                apply = partial(wizard.failed, failure=Failure(error.code, error.facts()))
+            except Exception as error:  # noqa: BLE001 - a defect must not take the wizard along
+                kind = type(error).__name__
+                apply = partial(wizard.failed, failure=Failure("app.unexpected", {"kind": kind}))
+            else:
+
+                def apply(now: Wizard) -> Wizard:
+                    return then(now, result)
+
+            self._post(partial(self._finish, generation, apply))
+
+        self._jobs.submit(run)
+
+    def _apply(self, generation: int, apply: Callable[[Wizard], Wizard]) -> None:
+        if generation == self._generation and self.wizard.busy is not None:
+            self._become(apply(self.wizard))
+
+    def _finish(self, generation: int, apply: Callable[[Wizard], Wizard]) -> None:
+        """The outcome of the newest job; that of a cancelled one is dropped."""
+        before = self.wizard
+        self._apply(generation, apply)
+        now = self.wizard
+        if now is before:
+            return
+        if now.busy is Work.PREPARING:  # the same card came back on the PIN step
+            self._prepare(now)
+        elif wizard.after_failed_proof(now):
+            self._prepare(wizard.prepare_again(now))
+
+    # --- what happens outside ---------------------------------------------------------------------
+
+    def _watch_readers(self) -> None:
+        if not self._watching_readers:
+            self._watching_readers = True
+            self._readers_watch.submit(self._follow_readers)
+
+    def _follow_readers(self) -> None:
+        """On its own thread: block until something changes, say so, and block again."""
+        known: tuple[Slot, ...] | None = None
+        lost: str | None = None
+        while not self._ended.is_set():
+            try:
+                readers = self._backends.readers()
+                known = readers.slots() if known is None else readers.wait(known)
+            except CardCancelled:
+                return
+            except CardError as error:
+                if error.code != lost:
+                    lost = error.code
+                    failure = Failure(error.code, error.facts())
+                    self._post(partial(self._event, partial(wizard.readers_lost, failure=failure)))
+                known = None
+                self._ended.wait(READERS_RETRY_SECONDS)
+                continue
+            lost = None
+            self._post(partial(self._event, partial(wizard.slots_changed, slots=known)))
+
+    def _event(self, apply: Callable[[Wizard], Wizard]) -> None:
+        now = apply(self.wizard)
+        if now.busy is not self.wizard.busy:
+            self._generation += 1  # what ran is moot: its card is gone
+        self._become(now)
+        if wizard.returned(now) and now.busy is None:
+            self._open(wizard.read_again(now))
+
+    def _follow_service(self) -> None:
+        """On its own thread, while a step waits for the service: ask for it now and then."""
+        try:
+            service = self._backends.service()
+        except ClientError:
+            self._watching_service = False
+            return
+        while not self._ended.wait(SERVICE_RETRY_SECONDS) and wizard.waits_for_service(self.wizard):
+            try:
+                description = service.describe()
+            except ClientError:
+                continue
+            self._post(partial(self._service_back, description))
+            break
+        service.close()
+        self._watching_service = False
+
+    def _service_back(self, description: ServiceDescription) -> None:
+        if not wizard.waits_for_service(self.wizard):
+            return
+        now = wizard.service_back(self.wizard, description)
+        if now.busy is Work.CHECKING:
+            self._check(now)
+        elif now.busy is Work.PREPARING:
+            self._prepare(now)
+        else:
+            self._become(now)
+
+    # --- the state, the card and the service ------------------------------------------------------
+
+    def _become(self, new: Wizard) -> None:
+        old, self.wizard = self.wizard, new
+        if old.submission is not None and new.submission is None:
+            _wipe_secrets(old.submission)
+        if wizard.waits_for_service(new) and not self._watching_service:
+            self._watching_service = True
+            self._service_watch.submit(self._follow_service)
+        if new != old:
+            self._changed(old, new)
+
+    def _the_service(self) -> Service:
+        if self._service is None:
+            self._service = self._backends.service()
+        return self._service
+
+    def _the_card(self) -> Card:
+        if self._card is None:
+            from card.errors import CardAbsent
+
+            raise CardAbsent(self.wizard.reader or "")
+        return self._card
+
+    def _close_card(self) -> None:
+        if self._card is not None:
+            self._card.close()
+            self._card = None
+
+    def _tidy(self, session: Session | None) -> None:
+        """On the worker thread: let go of the card, and sign out."""
+        self._close_card()
+        if session is not None and self._service is not None:
+            try:
+                self._service.sign_out(session)
+            except ClientError:
+                return  # the session runs out by itself
+
+
+    def _close_service(self) -> None:
+        if self._service is not None:
+            self._service.close()
+            self._service = None
+
+
+def _wipe_secrets(submission: Submission) -> None:
+    for value in submission.fields.values():
+        if isinstance(value, bytearray):
+            value[:] = bytes(len(value))
+
+
+def _warm_up() -> None:
+    from importlib import import_module
+
+    for name in ("screens.jobs", "card.opening", "client.https"):
+        import_module(name)

@@ -1,0 +1,69 @@
+"""What can go wrong in the program itself, apart from cards and the service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+Fact = str | int | None
+
+
+@dataclass(eq=False)
+class AppError(Exception):
+    """Base of the tree; its subclasses carry a `code` and the facts that their remedy names."""
+
+    code: ClassVar[str]
+
+    def facts(self) -> dict[str, Fact]:
+        """The typed facts by field name; never anything that a person typed."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+class Cancelled(AppError):
+    """The person ended the input."""
+
+    code = "app.cancelled"
+
+
+class NoTerminal(AppError):
+    """Something must be asked and there is no terminal to ask on."""
+
+    code = "app.terminal.none"
+
+
+class TerminalUnfit(AppError):
+    """This terminal cannot show the full screen; the line mode works on it."""
+
+    code = "app.terminal.unfit"
+
+
+@dataclass(eq=False)
+class FileUnusable(AppError):
+    """A file named on the command line, or settings.toml, cannot be read or written."""
+
+    code = "app.file"
+    path: str
+
+
+@dataclass(eq=False)
+class LibraryMissing(AppError):
+    """A Python package that the program needs is not installed."""
+
+    code = "app.library.missing"
+    library: str
+
+
+@dataclass(eq=False)
+class FormFieldMissing(AppError):
+    """A field of the account form is missing or wrong in --form, and there is nobody to ask."""
+
+    code = "app.form.field"
+    field: str
+
+
+@dataclass(eq=False)
+class ScenarioUnknown(AppError):
+    """There is no demo scenario of this name."""
+
+    code = "app.scenario"
+    scenario: str

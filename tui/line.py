@@ -1,0 +1,363 @@
+"""The whole job line by line: for screen readers, dumb terminals and scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from card.errors import (
+    CardAbsent,
+    CardError,
+    LastTryUnconfirmed,
+    NoReader,
+    PinBlocked,
+    ReaderUnknown,
+)
+from card.port import SlotState
+from client.errors import ClientError
+from client.port import FieldKind, Purpose, idempotency_key
+from screens.form_rules import COMPLAINTS, complaint_about
+from tui.errors import AppError, Cancelled, FormFieldMissing, NoTerminal
+from tui.prompt import Terminal, read_secret
+
+if TYPE_CHECKING:
+    from card.pin import Pin
+    from card.port import Card
+    from client.port import FormField, Receipt, Service, ServiceDescription, Verification
+    from screens.jobs import Backends
+    from screens.language import Words
+    from screens.wizard import Fact
+
+DONE, REFUSED, USAGE, ENVIRONMENT, CANCELLED = range(5)  # the exit statuses
+CONFIRMATION = "YES"
+_ENVIRONMENT = ("pcsc.", "net.", "card.reader.", "card.absent", "service.unavailable")
+
+
+def status_of(code: str) -> int:
+    """The exit status of an error's stable code."""
+    if code.endswith(".cancelled"):
+        return CANCELLED
+    if code.startswith("app."):
+        return USAGE
+    return ENVIRONMENT if code.startswith(_ENVIRONMENT) else REFUSED
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is known without asking."""
+
+    reader: str | None = None
+    account: str | None = None
+    form: Mapping[str, object] = field(default_factory=dict, repr=False)
+    pin_fd: int | None = None
+    password_fd: int | None = None
+    confirm_last_try: bool = False
+
+
+class Reporter:
+    """Says what happens: a sentence for people, or one JSON object a line."""
+
+    def __init__(self, words: Words, as_json: bool) -> None:
+        self.words = words
+        self._as_json = as_json
+
+    def event(self, name: str, sentence: str, **facts: object) -> None:
+        """One thing that happened. `sentence` is already translated."""
+        self._print(json.dumps({"event": name, **facts}, ensure_ascii=False), sentence)
+
+    def error(self, code: str, facts: Mapping[str, Fact]) -> None:
+        """A failure with its remedy, in words that the catalogue has for it."""
+        from screens.troubleshooting.remedy import words_for
+
+        remedy = words_for(code, facts, self.words)
+        steps = "".join(f"\n  {number}. {step}" for number, step in enumerate(remedy.steps, 1))
+        row = {
+            "event": "error",
+            "code": code,
+            "facts": dict(facts),
+            "title": remedy.title,
+            "steps": list(remedy.steps),
+        }
+        self._print(json.dumps(row, ensure_ascii=False), f"!! {remedy.title}{steps}\n   ({code})")
+
+    def _print(self, row: str, sentence: str) -> None:
+        sys.stdout.write((row if self._as_json else sentence) + "\n")
+        sys.stdout.flush()
+
+
+class LineMode:
+    """`hca-bind verify` and `hca-bind bind`."""
+
+    def __init__(self, backends: Backends, reporter: Reporter, answers: Answers) -> None:
+        self._backends = backends
+        self._say = reporter
+        self._answers = answers
+        self._terminal: Terminal | None = None
+
+    def run(self, purpose: Purpose) -> int:
+        """Do the whole job; the exit status. `SIGN_IN` verifies and binds nothing."""
+        service: Service | None = None
+        card: Card | None = None
+        try:
+            service = self._backends.service()
+            description = self._describe(service)
+            account = self._account() if purpose is Purpose.REBIND else None
+            card = self._open_card(description)
+            verification = self._prove(card, service, purpose, account)
+            if purpose is Purpose.REGISTER:
+                self._register(service, description, verification)
+            elif purpose is Purpose.REBIND:
+                self._rebind(service, verification, account or "")
+        except (CardError, ClientError, AppError) as error:
+            self._say.error(error.code, error.facts())
+            return status_of(error.code)
+        except KeyboardInterrupt:
+            self._say.error(Cancelled.code, {})
+            return CANCELLED
+        finally:
+            if card is not None:
+                card.close()
+            if service is not None:
+                service.close()
+        return DONE
+
+    def _describe(self, service: Service) -> ServiceDescription:
+        description = service.describe()
+        _ = self._say.words
+        self._say.event(
+            "service",
+            _("Service: {name}, {origin}", name=_.of(description.name), origin=service.origin),
+            origin=service.origin,
+            version=description.version,
+        )
+        return description
+
+    def _account(self) -> str:
+        _ = self._say.words
+        return self._answers.account or self._ask(
+            _("Bind it to which account? (your account name)")
+        )
+
+    def _open_card(self, description: ServiceDescription) -> Card:
+        from screens.jobs import open_card
+
+        _ = self._say.words
+        card = open_card(self._backends, self._reader(), description)
+        certificate = card.certificate
+        self._say.event(
+            "card",
+            _(
+                "Card: {holder}, {category}, valid until {day}, in {reader}",
+                holder=certificate.holder,
+                category=certificate.category,
+                day=f"{certificate.not_after:%Y-%m-%d}",
+                reader=card.reader,
+            ),
+            reader=card.reader,
+            holder=certificate.holder,
+            category=certificate.category,
+            not_after=certificate.not_after.isoformat(),
+        )
+        return card
+
+    def _reader(self) -> str:
+        """The reader named, or the one with a card; waits for a card where someone is there."""
+        _ = self._say.words
+        readers = self._backends.readers()
+        slots = readers.slots()
+        wanted = self._answers.reader
+        while True:
+            if wanted is not None and wanted not in {slot.reader for slot in slots}:
+                raise ReaderUnknown(wanted)
+            with_card = [
+                slot.reader
+                for slot in slots
+                if slot.state is not SlotState.EMPTY and wanted in {None, slot.reader}
+            ]
+            if len(with_card) == 1:
+                return with_card[0]
+            if with_card:
+                return self._choose(with_card)
+            if not slots:
+                raise NoReader
+            if not self._someone_there():
+                raise CardAbsent(wanted or slots[0].reader)
+            self._say.event("waiting", _("Insert your card into the reader, chip first."))
+            slots = readers.wait(slots)
+
+    def _choose(self, readers: list[str]) -> str:
+        _ = self._say.words
+        rows = "\n".join(f"  {number} {reader}" for number, reader in enumerate(readers, 1))
+        answer = self._ask(f"{_('There are several cards. Which one is yours?')}\n{rows}\n>")
+        if answer.isdecimal() and 1 <= int(answer) <= len(readers):
+            return readers[int(answer) - 1]
+        raise ReaderUnknown(answer)
+
+    def _prove(
+        self, card: Card, service: Service, purpose: Purpose, account: str | None
+    ) -> Verification:
+        from screens.jobs import prove
+
+        _ = self._say.words
+        challenge = service.challenge(purpose, account)
+        tries = card.tries_left()
+        self._say.event("tries", self._tries_sentence(tries), left=tries)
+        if tries == 0:
+            raise PinBlocked
+        if tries == 1:
+            self._confirm_last_try()
+        host = service.origin.removeprefix("https://")
+        pin = self._pin(_("PIN, to let the card sign for {host}:", host=host))
+        verification = prove(card, service, challenge, pin, tries)
+        self._say.event(
+            "verified",
+            f"{_('Verified')}: {verification.holder}, {verification.category}",
+            holder=verification.holder,
+            category=verification.category,
+        )
+        return verification
+
+    def _tries_sentence(self, tries: int | None) -> str:
+        _ = self._say.words
+        if tries is None:
+            return _("Tries left: the card does not say. A wrong PIN may lock it.")
+        return _("Tries left before the card locks: {tries}", tries=tries)
+
+    def _confirm_last_try(self) -> None:
+        _ = self._say.words
+        if self._answers.confirm_last_try:
+            return
+        if not self._someone_there():
+            raise LastTryUnconfirmed
+        question = _("This is the last try. To use it, type {word}:", word=CONFIRMATION)
+        if self._ask(question).upper() != CONFIRMATION:
+            raise LastTryUnconfirmed
+
+    def _pin(self, question: str) -> Pin:
+        if self._answers.pin_fd is not None:
+            return read_secret(self._answers.pin_fd)
+        return self._there().ask_secret(question)
+
+    def _register(
+        self, service: Service, description: ServiceDescription, verification: Verification
+    ) -> None:
+        fields = self._form(description)
+        key = idempotency_key()
+        self._receipt(self._until_decided(lambda: service.register(verification, fields, key)))
+
+    def _rebind(self, service: Service, verification: Verification, account: str) -> None:
+        _ = self._say.words
+        password = bytearray()
+        if self._answers.password_fd is not None:
+            secret = read_secret(self._answers.password_fd)
+        else:
+            question = _("Your account's password (not the PIN), then Enter:")
+            secret = self._there().ask_secret(question, ascii_only=False)
+        secret.copy_into(password)
+        secret.wipe()
+        try:
+            session = service.sign_in(account, password)
+        finally:
+            password[:] = bytes(len(password))
+        key = idempotency_key()
+        self._receipt(self._until_decided(lambda: service.rebind(session, verification, key)))
+
+    def _until_decided(self, send: Callable[[], Receipt]) -> Receipt:
+        """Send; where the outcome stays open, offer to send the very same request again."""
+        _ = self._say.words
+        while True:
+            try:
+                return send()
+            except ClientError as error:
+                if not error.retriable or not self._someone_there():
+                    raise
+                self._say.error(error.code, error.facts())
+            self._ask(
+                _(
+                    "It is not known whether the request arrived. Press Enter to send the very "
+                    "same one again; it will count once."
+                )
+            )
+
+    def _form(self, description: ServiceDescription) -> dict[str, str | bytearray]:
+        """Every field from --form; a missing or wrong one is asked for where someone is there."""
+        values: dict[str, str | bytearray] = {}
+        for item in description.account_form:
+            value = self._given(item)
+            while (why := complaint_about(item, value)) is not None:
+                if not self._someone_there():
+                    raise FormFieldMissing(item.name)
+                value = self._ask_field(item, why if value else None)
+            if value:
+                values[item.name] = value
+        return values
+
+    def _given(self, item: FormField) -> str | bytearray:
+        value = self._answers.form.get(item.name, "")
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        return bytearray(text.encode()) if item.kind is FieldKind.SECRET else text
+
+    def _ask_field(self, item: FormField, why: str | None) -> str | bytearray:
+        _ = self._say.words
+        terminal = self._there()
+        label = _.of(item.label)
+        if why is not None:
+            terminal.say(f"!! {label}: {_(COMPLAINTS[why])}")
+        match item.kind:
+            case FieldKind.SECRET:
+                secret = terminal.ask_secret(f"{label}:", ascii_only=False)
+                value = bytearray()
+                secret.copy_into(value)
+                secret.wipe()
+                return value
+            case FieldKind.CHOICE:
+                for number, choice in enumerate(item.choices, 1):
+                    terminal.say(f"  {number} {_.of(choice.label)}")
+                answer = terminal.ask(f"{label}:")
+                index = int(answer) - 1 if answer.isdecimal() else -1
+                return item.choices[index].value if 0 <= index < len(item.choices) else ""
+            case FieldKind.CONSENT:
+                answer = terminal.ask(_("{label} Type {word} to agree:", label=label, word="YES"))
+                return "true" if answer.upper() == CONFIRMATION else ""
+            case _:
+                hint = f" ({_.of(item.hint)})" if item.hint else ""
+                return terminal.ask(f"{label}{hint}:")
+
+    def _there(self) -> Terminal:
+        if self._terminal is None:
+            self._terminal = Terminal()
+        return self._terminal
+
+    def _someone_there(self) -> bool:
+        """Is there a person at a terminal to ask?"""
+        try:
+            self._there()
+        except NoTerminal:
+            return False
+        return True
+
+    def _ask(self, question: str) -> str:
+        return self._there().ask(question)
+
+    def _receipt(self, receipt: Receipt) -> None:
+        _ = self._say.words
+        self._say.event(
+            "receipt",
+            _(
+                "Bound. Receipt {id}: account {account}, {holder}, card …{card}",
+                id=receipt.id,
+                account=receipt.account,
+                holder=receipt.holder,
+                card=receipt.card,
+            ),
+            id=receipt.id,
+            purpose=receipt.purpose,
+            account=receipt.account,
+            holder=receipt.holder,
+            category=receipt.category,
+            card=receipt.card,
+            bound=receipt.bound.isoformat(),
+        )

@@ -1,0 +1,75 @@
+"""The troubles that `hca-bind demo --scenario NAME` starts in, for training and for each remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from card.errors import CardError, PcscLibraryMissing, PcscServiceDenied, PcscServiceMissing
+from screens.language import N_
+
+READER = "Demo Reader 00 00"
+SECOND_READER = "Demo Reader 01 00"
+ONE_CARD: tuple[tuple[str, str | None], ...] = ((READER, "ok"),)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What lies on the demo's desk: readers with a card's profile in them, and what is wrong."""
+
+    about: str  # message id
+    readers: tuple[tuple[str, str | None], ...] = ONE_CARD
+    held: bool = False
+    pcsc: Callable[[], CardError] | None = None
+    service: str | None = None  # a fault of the sandbox, by its name
+
+
+def _card(profile: str, about: str) -> Scenario:
+    return Scenario(about, readers=((READER, profile),))
+
+
+def _service(fault: str, about: str) -> Scenario:
+    return Scenario(about, service=fault)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "ok": Scenario(N_("everything works")),
+    "wrong-pin-history": _card("wrong-pin-history", N_("a PIN was entered wrongly before")),
+    "last-try": _card("last-try", N_("one try is left")),
+    "blocked": _card("blocked", N_("the card is locked")),
+    "expired": _card("expired", N_("the certificate has expired")),
+    "not-yet-valid": _card("not-yet-valid", N_("the certificate is not valid yet")),
+    "malformed-certificate": _card(
+        "malformed-certificate", N_("a certificate that does not parse")
+    ),
+    "nhi-card": _card("nhi-card", N_("an NHI card (健保卡) is inserted")),
+    "moica-card": _card("moica-card", N_("a citizen certificate (自然人憑證) is inserted")),
+    "foreign-card": _card("foreign", N_("a card of an unknown kind is inserted")),
+    "mute-card": _card("mute", N_("the card does not answer")),
+    "no-card": Scenario(N_("the reader is empty"), readers=((READER, None),)),
+    "no-reader": Scenario(N_("no reader is plugged in"), readers=()),
+    "two-readers": Scenario(
+        N_("two readers, one card"), readers=((READER, None), (SECOND_READER, "ok"))
+    ),
+    "two-cards": Scenario(
+        N_("two readers, two cards"), readers=((READER, "nhi-card"), (SECOND_READER, "ok"))
+    ),
+    "held": Scenario(N_("another program holds the card"), held=True),
+    "no-daemon": Scenario(N_("the PC/SC service does not run"), pcsc=PcscServiceMissing),
+    "denied": Scenario(N_("the PC/SC service refuses this login"), pcsc=PcscServiceDenied),
+    "no-library": Scenario(N_("the card library is missing"), pcsc=PcscLibraryMissing),
+    "service-down": _service("service-down", N_("the reporting system is down")),
+    "service-slow": _service("service-slow", N_("the reporting system does not answer in time")),
+    "service-busy": _service("service-busy", N_("the reporting system is overloaded")),
+    "service-failed": _service("service-failed", N_("the reporting system has an error")),
+    "service-nonsense": _service("service-nonsense", N_("the reporting system answers nonsense")),
+    "service-redirect": _service("service-redirect", N_("a login page answers in its place")),
+    "service-version": _service("service-version", N_("the reporting system is too new")),
+    "service-origin": _service("service-origin", N_("the service names another address")),
+    "clock": _service("service-clock", N_("the clocks differ")),
+    "challenge-expired": _service("challenge-expired", N_("the challenge ran out")),
+    "challenge-used": _service("challenge-used", N_("the challenge was used before")),
+    "verification-expired": _service("verification-expired", N_("too slow after verifying")),
+    "session-expired": _service("session-expired", N_("the sign-in ran out")),
+    "card-revoked": _service("card-revoked", N_("the service knows the card as revoked")),
+}

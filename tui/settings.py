@@ -1,0 +1,51 @@
+"""Which service and which reader: the command line, then the environment, then settings.toml."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.errors import FileUnusable
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`service` is the https:// address; `ca` a PEM file instead of the system's trust store."""
+
+    service: str | None = None
+    ca: Path | None = None
+    reader: str | None = None
+
+
+def settings_file() -> Path:
+    """settings.toml in the user's configuration folder."""
+    import platformdirs
+
+    return platformdirs.user_config_path("hca-bind") / "settings.toml"
+
+
+def load(service: str | None, ca: Path | None, reader: str | None = None) -> Settings:
+    """The settings of this run. Raises FileUnusable."""
+    stored = _stored() if service is None or ca is None else {}
+    address = service or os.environ.get("HCA_BIND_SERVICE") or stored.get("url")
+    trust = ca or stored.get("ca")
+    return Settings(
+        service=str(address) if address else None,
+        ca=Path(str(trust)) if trust else None,
+        reader=reader,
+    )
+
+
+def _stored() -> dict[str, object]:
+    path = settings_file()
+    try:
+        table = tomllib.loads(path.read_text("utf-8")).get("service", {})
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+        raise FileUnusable(str(path)) from error
+    if not isinstance(table, dict):
+        raise FileUnusable(str(path))
+    return table

@@ -1,0 +1,78 @@
+"""The terminal: is it fit for the full screen, and what must be set right before Textual starts."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import os
+import select
+import signal
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+# TERM values whose terminals cannot place a cursor, and the absence of one.
+LINE_ONLY = frozenset({"", "dumb", "unknown", "emacs", "cons25"})
+HANGUP_CHECK_SECONDS = 2.0
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
+
+
+def full_screen_possible() -> bool:
+    """True when input and output are a terminal that can place a cursor."""
+    return (
+        sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in LINE_ONLY
+    )
+
+
+def bare_console() -> bool:
+    """True on the Linux console, which has no Chinese glyphs and few line characters."""
+    return os.environ.get("TERM") == "linux"
+
+
+def prepare_environment() -> None:
+    """Before Textual is imported: no devtools and debug logs, no animation, no kitty key reports.
+
+    Kitty's all-keys reports lose an input method's text in some terminals (Textual 8.2.7 on).
+    """
+    for name in [name for name in os.environ if name == "TEXTUAL" or name.startswith("TEXTUAL_")]:
+        del os.environ[name]
+    os.environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"
+    os.environ["TEXTUAL_ANIMATIONS"] = "none"
+
+
+def accept_any_bytes() -> None:
+    """Let invalid UTF-8 from the keyboard (Big5, 8-bit Meta) show as `�` instead of ending us."""
+    if sys.platform == "win32":
+        return
+    from textual.drivers import linux_driver  # its input thread looks the decoder up by name
+
+    def replacing(encoding: str) -> partial[codecs.IncrementalDecoder]:
+        return partial(codecs.getincrementaldecoder(encoding), errors="replace")
+
+    vars(linux_driver)["getincrementaldecoder"] = replacing
+
+
+def end_cleanly(app: App[int]) -> None:
+    """Make signals and a vanished terminal end the program with the terminal restored.
+
+    Called on the running event loop. Exit status 128 + n, as shells report a signal.
+    """
+    if sys.platform == "win32":
+        return
+    loop = asyncio.get_running_loop()
+    for number in ENDING_SIGNALS:
+        loop.add_signal_handler(number, partial(app.exit, None, 128 + number))
+    app.set_interval(HANGUP_CHECK_SECONDS, partial(_end_if_hung_up, app))
+
+
+def _end_if_hung_up(app: App[int]) -> None:
+    """A parent may ignore SIGHUP for us; then a gone terminal shows only as POLLHUP."""
+    poll = select.poll()
+    poll.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, select.POLLHUP)
+    if any(
+        flags & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, flags in poll.poll(0)
+    ):
+        app.exit(return_code=128 + signal.SIGHUP)
