@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from client.sandbox.rules import Rules
     from client.sandbox.store import Store
+
+log = logging.getLogger(__name__)
 
 BODY_LIMIT = 64 * 1024  # bytes
 KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -147,8 +150,14 @@ def _endpoint(operation: Operation, store: Store, rules: Rules) -> Callable[[Req
             return await run_in_threadpool(_serve, operation, store, rules, incoming)
         except ClientError as error:
             return _refusal(error).response()
+        except HTTPException:
+            raise
         except sqlite3.Error:  # locked by another program, or the disk is full
+            log.exception("%s: the store", operation.name)
             return _refusal(errors.ServiceUnavailable()).response()
+        except Exception:
+            log.exception("%s: a defect", operation.name)
+            return _refusal(errors.ServiceFailed()).response()
 
     return endpoint
 

@@ -172,11 +172,12 @@ class Sandbox:
                 ws="none",
                 lifespan="off",
                 log_config=None,
+                log_level="critical",  # nothing of uvicorn's on a screen; see app._endpoint
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=KEEP_ALIVE,
-                timeout_graceful_shutdown=2,
+                timeout_graceful_shutdown=1,
                 ssl_context_factory=lambda _config, _default: context,
             )
         )
