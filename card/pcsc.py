@@ -1,0 +1,373 @@
+"""Readers and cards through PC/SC: pyscard's thin layer over pcsc-lite, macOS or Windows.
+
+Two contexts, one that waits and one that works, because a context that blocks in
+SCardGetStatusChange serves nobody else. Nothing polls: while nothing changes, one call blocks.
+The calls are few, since each is a network round trip when the daemon sits on a thin client.
+pyscard's CardMonitor is left alone: its thread polls, and dies with the daemon.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from types import ModuleType
+from typing import Any
+
+from card.errors import (
+    CardAbsent,
+    CardCancelled,
+    CardError,
+    CardMute,
+    CardRemoved,
+    CardReset,
+    PcscFailed,
+    PcscLibraryMissing,
+    PcscServiceDenied,
+    PcscServiceMissing,
+    PcscServiceStopped,
+    ReaderGone,
+    ReaderHeld,
+    ReaderUnknown,
+)
+from card.port import Connection, Slot, SlotState
+
+PNP = "\\\\?PnP?\\Notification"  # the pseudo reader that changes when a reader comes or goes
+LOOK_AGAIN = 60_000  # ms; pcsc-lite can miss a reader that came between listing and waiting
+LOOK_OFTEN = 1_000  # ms; where the system knows no such pseudo reader (macOS)
+CANCEL_EVERY = 0.02  # seconds between two SCardCancel, until the waiting thread has noticed
+CANCELS = 100
+
+
+class Code(IntEnum):
+    """PC/SC return codes as unsigned 32-bit values (pcsc-lite's pcsclite.h)."""
+
+    OK = 0
+    INTERNAL_ERROR = 0x80100001
+    CANCELLED = 0x80100002
+    INVALID_HANDLE = 0x80100003
+    UNKNOWN_READER = 0x80100009
+    TIMEOUT = 0x8010000A
+    SHARING_VIOLATION = 0x8010000B
+    NO_SMARTCARD = 0x8010000C
+    COMM_ERROR = 0x80100013
+    NOT_TRANSACTED = 0x80100016
+    READER_UNAVAILABLE = 0x80100017
+    NO_SERVICE = 0x8010001D
+    SERVICE_STOPPED = 0x8010001E
+    NO_READERS = 0x8010002E
+    UNRESPONSIVE_CARD = 0x80100066
+    UNPOWERED_CARD = 0x80100067
+    RESET_CARD = 0x80100068
+    REMOVED_CARD = 0x80100069
+    SECURITY_VIOLATION = 0x8010006A
+
+
+# What a context answers once the daemon that it belonged to is gone.
+STALE = frozenset(
+    {
+        Code.NO_SERVICE,
+        Code.SERVICE_STOPPED,
+        Code.INVALID_HANDLE,
+        Code.COMM_ERROR,
+        Code.INTERNAL_ERROR,
+    }
+)
+
+_STATE_CHANGED, _STATE_UNKNOWN, _STATE_UNAVAILABLE = 0x0002, 0x0004, 0x0008
+_STATE_PRESENT, _STATE_EXCLUSIVE, _STATE_MUTE = 0x0020, 0x0080, 0x0200
+
+_Status = tuple[str, int, list[int]]  # reader, event state with its counter on top, ATR
+
+
+def failure(status: int, reader: str = "", in_use: bool = False) -> CardError:
+    """The typed error for a PC/SC return code; `in_use`: a connection was open already."""
+    match status:
+        case Code.NO_SERVICE:
+            return PcscServiceMissing()
+        case Code.SERVICE_STOPPED:
+            return PcscServiceStopped()
+        case Code.INVALID_HANDLE | Code.COMM_ERROR if in_use:  # the daemon ended or is a new one
+            return PcscServiceStopped()
+        case Code.SECURITY_VIOLATION:
+            return PcscServiceDenied()
+        case Code.CANCELLED:
+            return CardCancelled()
+        case Code.UNKNOWN_READER:
+            return ReaderGone(reader) if in_use else ReaderUnknown(reader)
+        case Code.READER_UNAVAILABLE:
+            return ReaderGone(reader)
+        case Code.SHARING_VIOLATION:
+            return ReaderHeld(reader)
+        case Code.NO_SMARTCARD | Code.REMOVED_CARD:
+            return CardRemoved(reader) if in_use else CardAbsent(reader)
+        case Code.UNRESPONSIVE_CARD | Code.UNPOWERED_CARD:
+            return CardMute(reader)
+        case Code.RESET_CARD:
+            return CardReset(reader)
+    return PcscFailed(status)
+
+
+def load() -> ModuleType:
+    """pyscard's low-level module. Raises PcscLibraryMissing."""
+    try:
+        if sys.platform == "linux":
+            # pyscard opens the library when it is first used; without it, it writes a message
+            # over the screen and reports a missing service.
+            ctypes.CDLL("libpcsclite.so.1")
+        from smartcard.scard import scard
+    except (ImportError, OSError) as error:
+        raise PcscLibraryMissing from error
+    module: ModuleType = scard
+    return module
+
+
+class _Context:
+    """One PC/SC context, established when it is needed and again when its daemon is another."""
+
+    def __init__(self, scard: ModuleType) -> None:
+        self._scard = scard
+        self.handle: int | None = None
+
+    def call(self, operation: Callable[[int], tuple[int, list[Any]]]) -> tuple[int, list[Any]]:
+        """Run `operation` on the context, once more on a fresh one where it proved stale.
+
+        Raises PcscError where no context can be had.
+        """
+        if self.handle is not None:
+            status, results = operation(self.handle)
+            if status not in STALE:
+                return status, results
+            self.release()
+        return operation(self.establish())
+
+    def establish(self) -> int:
+        """The handle. Raises PcscError."""
+        if self.handle is None:
+            status, handle = self._scard.SCardEstablishContext(self._scard.SCARD_SCOPE_SYSTEM)
+            if _unsigned(status) != Code.OK:
+                raise failure(_unsigned(status))
+            self.handle = handle
+        return self.handle
+
+    def release(self) -> None:
+        handle, self.handle = self.handle, None
+        if handle is not None:
+            self._scard.SCardReleaseContext(handle)
+
+
+class PcscReaders:
+    """card.port.Readers over PC/SC. `wait` may run in a thread of its own beside the others."""
+
+    def __init__(self) -> None:
+        """Raises PcscLibraryMissing; the service itself is first needed by a method."""
+        self._scard = load()
+        self._work = _Context(self._scard)
+        self._watch = _Context(self._scard)
+        self._noticed = threading.Condition()
+        self._waiting = False
+        self._cancelled = False
+        self._pnp = True
+
+    def slots(self) -> tuple[Slot, ...]:
+        return _slots(self._look(self._work))
+
+    def wait(self, known: tuple[Slot, ...]) -> tuple[Slot, ...]:
+        """As the port says; a `cancel` that came just before counts for the next `wait`."""
+        with self._noticed:
+            self._waiting = True
+        try:
+            stale = False
+            while True:
+                seen = self._look(self._watch)
+                slots = _slots(seen)
+                if slots != known:
+                    return slots
+                status = self._block(seen)
+                if status not in (Code.OK, Code.TIMEOUT, Code.CANCELLED, Code.UNKNOWN_READER) and (
+                    stale or status not in STALE
+                ):
+                    raise failure(status)
+                stale = status in STALE  # the next look tells whether there is a daemon still
+        finally:
+            with self._noticed:
+                self._waiting = False
+                self._noticed.notify_all()
+
+    def cancel(self) -> None:
+        with self._noticed:
+            self._cancelled = True
+            for _ in range(CANCELS):
+                # SCardCancel does nothing in the moment before the other thread blocks.
+                if not self._waiting or not self._cancelled:
+                    return
+                if self._watch.handle is not None:
+                    self._scard.SCardCancel(self._watch.handle)
+                self._noticed.wait(CANCEL_EVERY)
+
+    def connect(self, reader: str) -> Connection:
+        scard = self._scard
+        protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+        status, results = self._work.call(
+            lambda context: _split(
+                scard.SCardConnect(context, reader, scard.SCARD_SHARE_SHARED, protocols)
+            )
+        )
+        if status != Code.OK:
+            raise failure(status, reader)
+        handle, protocol = results
+        connection = PcscConnection(scard, reader, handle, protocol)
+        try:
+            connection.read_atr()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def close(self) -> None:
+        """Release the contexts, after a `wait` under way has ended with CardCancelled."""
+        self.cancel()
+        self._watch.release()
+        self._work.release()
+
+    def _look(self, context: _Context) -> list[_Status]:
+        """Every reader's state now: one call for the list, one for all states."""
+        self._stop_if_cancelled(context)
+        status, results = context.call(
+            lambda handle: _split(self._scard.SCardListReaders(handle, []))
+        )
+        if status == Code.NO_READERS:
+            return []
+        if status != Code.OK:
+            raise failure(status)
+        names = [(str(name), 0) for name in results[0]]
+        status, results = context.call(
+            lambda handle: _split(self._scard.SCardGetStatusChange(handle, 0, names))
+        )
+        if status not in (Code.OK, Code.TIMEOUT, Code.UNKNOWN_READER):
+            raise failure(status)
+        return [
+            (reader, state, atr)
+            for reader, state, atr in results[0]
+            if not state & (_STATE_UNKNOWN | _STATE_UNAVAILABLE)
+        ]
+
+    def _block(self, seen: list[_Status]) -> int:
+        """Block until something differs from `seen`; the return code."""
+        states = [(reader, state & ~_STATE_CHANGED) for reader, state, _ in seen]
+        if self._pnp:
+            # Windows compares the number of readers with the one given here.
+            states.append((PNP, len(seen) << 16))
+        elif not states:
+            with self._noticed:
+                self._noticed.wait_for(lambda: self._cancelled, LOOK_OFTEN / 1000)
+            return Code.TIMEOUT
+        handle = self._watch.establish()
+        patience = LOOK_AGAIN if self._pnp else LOOK_OFTEN
+        status, results = _split(self._scard.SCardGetStatusChange(handle, patience, states))
+        self._stop_if_cancelled(self._watch)
+        if self._pnp and status == Code.OK:
+            name, state, _ = results[0][-1]
+            self._pnp = not (name == PNP and state & _STATE_UNKNOWN)
+        if status in STALE:
+            self._watch.release()
+        return status
+
+    def _stop_if_cancelled(self, context: _Context) -> None:
+        with self._noticed:
+            if context is self._watch and self._cancelled:
+                self._cancelled = False
+                raise CardCancelled
+
+
+class PcscConnection:
+    """card.port.Connection: connected shared, left as it was."""
+
+    def __init__(self, scard: ModuleType, reader: str, handle: int, protocol: int) -> None:
+        self._scard = scard
+        self._reader = reader
+        self._handle = handle
+        self._pci = (
+            scard.SCARD_PCI_T0 if protocol == scard.SCARD_PROTOCOL_T0 else scard.SCARD_PCI_T1
+        )
+        self._atr = b""
+        self._closed = False
+
+    @property
+    def reader(self) -> str:
+        return self._reader
+
+    @property
+    def atr(self) -> bytes:
+        return self._atr
+
+    def read_atr(self) -> None:
+        """Ask for the ATR, once. Raises as `transmit`."""
+        status, results = _split(self._scard.SCardStatus(self._handle))
+        if status != Code.OK:
+            raise self._failure(status)
+        self._atr = bytes(results[3])
+
+    def transmit(self, command: bytes | bytearray) -> bytes:
+        octets = list(command)
+        try:
+            status, results = _split(self._scard.SCardTransmit(self._handle, self._pci, octets))
+        finally:
+            # A PIN may be in it. pyscard's own C buffer is freed unwiped; that is out of reach.
+            octets[:] = [0] * len(octets)
+        if status != Code.OK:
+            raise self._failure(status)
+        return bytes(results[0])
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        status = _unsigned(self._scard.SCardBeginTransaction(self._handle))
+        if status != Code.OK:
+            raise self._failure(status)
+        try:
+            yield
+        finally:
+            # Whatever this says, the block is over: a card that is gone has no transaction.
+            self._scard.SCardEndTransaction(self._handle, self._scard.SCARD_LEAVE_CARD)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._scard.SCardDisconnect(self._handle, self._scard.SCARD_LEAVE_CARD)
+
+    def _failure(self, status: int) -> CardError:
+        """The typed error; a broken exchange is asked after, for it may be a card pulled out."""
+        if status == Code.NOT_TRANSACTED:
+            after = _unsigned(self._scard.SCardStatus(self._handle)[0])
+            if after == Code.OK:
+                return CardMute(self._reader)
+            status = after
+        return failure(status, self._reader, in_use=True)
+
+
+def _slots(seen: list[_Status]) -> tuple[Slot, ...]:
+    return tuple(
+        Slot(reader, _slot_state(state), bytes(atr), changes=state >> 16 & 0xFFFF)
+        for reader, state, atr in seen
+    )
+
+
+def _slot_state(state: int) -> SlotState:
+    if not state & _STATE_PRESENT:
+        return SlotState.EMPTY
+    if state & _STATE_EXCLUSIVE:
+        return SlotState.HELD
+    return SlotState.MUTE if state & _STATE_MUTE else SlotState.PRESENT
+
+
+def _unsigned(status: int) -> int:
+    """pyscard's return codes are signed on some systems."""
+    return status & 0xFFFFFFFF
+
+
+def _split(answer: list[Any]) -> tuple[int, list[Any]]:
+    status, *results = answer
+    return _unsigned(status), list(results)
