@@ -8,39 +8,16 @@ import operator
 import os
 import threading
 from dataclasses import replace
-from enum import Enum, IntEnum
+from enum import Enum
 
+from card.apdu import SW, Ins
 from card.virtual import filesystem
 from card.virtual.authority import Authority, Issued
 from card.virtual.command import Command, parse
 from card.virtual.filesystem import DedicatedFile, ElementaryFile
-from card.virtual.profile import Fault, Kind, Profile, Trouble
+from card.virtual.profile import PLACES, Fault, Kind, Profile, Trouble
 
-VERIFY = 0x20
 LONGEST_DATA = 65535  # bytes that command chaining may add up to
-
-
-class Status(IntEnum):
-    """The status words that this card answers with (ISO 7816-4 §5.6)."""
-
-    OK = 0x9000
-    END_OF_FILE = 0x6282
-    LENGTH = 0x6700
-    CHANNEL_UNSUPPORTED = 0x6881
-    SECURE_MESSAGING_UNSUPPORTED = 0x6882
-    CHAIN_BROKEN = 0x6883
-    SECURITY_STATUS = 0x6982
-    BLOCKED = 0x6983
-    CONDITIONS = 0x6985
-    NO_CURRENT_EF = 0x6986
-    DATA = 0x6A80
-    FUNCTION_UNSUPPORTED = 0x6A81
-    FILE_NOT_FOUND = 0x6A82
-    P1P2 = 0x6A86
-    REFERENCE_NOT_FOUND = 0x6A88
-    OFFSET = 0x6B00
-    INS_UNSUPPORTED = 0x6D00
-    CLA_UNSUPPORTED = 0x6E00
 
 
 class Presence(Enum):
@@ -111,21 +88,20 @@ class VirtualCard:
                 return b""
             self.transmitted += 1
             self._commands += 1
-            ins = raw[1] if len(raw) > 1 else None
-            if ins == VERIFY and len(raw) > 5:
+            if PLACES["VERIFY"].covers(raw, self._commands):
                 self.verify_count += 1
-            fault = self._due(ins)
+            fault = self._due(raw)
             if fault is None:
                 return self._respond(parse(raw))
             if fault.processed:
                 self._respond(parse(raw))
             return self._fail(fault.answer)
 
-    def _due(self, ins: int | None) -> Fault | None:
+    def _due(self, command: bytes) -> Fault | None:
         """The first fault that this command meets, counted."""
         for index, fault in enumerate(self.profile.faults):
-            here = fault.command == self._commands if fault.ins is None else fault.ins == ins
-            if here and self._fault_hits[index] != fault.count:
+            left = self._fault_hits[index] != fault.count
+            if left and fault.at.covers(command, self._commands):
                 self._fault_hits[index] += 1
                 return fault
         return None
@@ -142,7 +118,7 @@ class VirtualCard:
     def _respond(self, command: Command | None) -> bytes:
         """The response APDU; what is too long for it waits for GET RESPONSE."""
         if command is None:
-            return _word(Status.LENGTH)
+            return _word(SW.WRONG_LENGTH)
         data, status = self._execute(command)
         limit = min(command.ne, self.profile.response_limit)
         self._rest = data[limit:]
@@ -157,145 +133,144 @@ class VirtualCard:
         begun, self._chain = self._chain, None
         if begun is not None:
             if (begun.ins, begun.p1, begun.p2) != (command.ins, command.p1, command.p2):
-                return b"", Status.CHAIN_BROKEN
+                return b"", SW.LAST_OF_CHAIN_EXPECTED
             command = replace(command, data=begun.data + command.data)
             if len(command.data) > LONGEST_DATA:
-                return b"", Status.LENGTH
+                return b"", SW.WRONG_LENGTH
         if command.chained:
             self._chain = command
-            return b"", Status.OK
+            return b"", SW.OK
         match command.ins:
-            case 0xA4:
+            case Ins.SELECT:
                 return self._select(command)
-            case 0xB0:
+            case Ins.READ_BINARY:
                 return self._read_binary(command)
-            case 0xC0:
-                return (self._rest, Status.OK) if self._rest else (b"", Status.CONDITIONS)
-            case 0x20:
+            case Ins.GET_RESPONSE:
+                return (self._rest, SW.OK) if self._rest else (b"", SW.CONDITIONS_NOT_SATISFIED)
+            case Ins.VERIFY:
                 return b"", self._verify(command)
-            case 0x22:
+            case Ins.MANAGE_SECURITY_ENVIRONMENT:
                 return b"", self._manage_security_environment(command)
-            case 0x2A:
+            case Ins.PERFORM_SECURITY_OPERATION:
                 return self._compute_signature(command)
-            case 0x84:
-                return (os.urandom(command.ne), Status.OK) if command.ne else (b"", Status.LENGTH)
-        return b"", Status.INS_UNSUPPORTED
+            case Ins.GET_CHALLENGE:
+                return (os.urandom(command.ne), SW.OK) if command.ne else (b"", SW.WRONG_LENGTH)
+        return b"", SW.INS_UNKNOWN
 
-    def _class_refusal(self, command: Command) -> Status | None:
+    def _class_refusal(self, command: Command) -> SW | None:
         """Why this CLA or this form of length is not for this card (ISO 7816-4 §5.4.1)."""
         if command.cla & 0xA0:
-            return Status.CLA_UNSUPPORTED
+            return SW.CLA_UNKNOWN
         if command.cla & 0x43:
-            return Status.CHANNEL_UNSUPPORTED
+            return SW.LOGICAL_CHANNEL_UNSUPPORTED
         if command.cla & 0x0C:
-            return Status.SECURE_MESSAGING_UNSUPPORTED
+            return SW.SECURE_MESSAGING_UNSUPPORTED
         if command.extended and not self.profile.extended_length:
-            return Status.LENGTH
+            return SW.WRONG_LENGTH
         return None
 
     # --- files (ISO 7816-4 §11.2, §11.3) ---
 
     def _select(self, command: Command) -> _Answer:
         if command.p2 not in (0x00, 0x04, 0x0C):
-            return b"", Status.P1P2
+            return b"", SW.INCORRECT_P1_P2
         found = self._find(command.p1, command.data)
-        if isinstance(found, Status):
+        if isinstance(found, SW):
             return b"", found
         self._directory, self._file = found
+        if command.p1 == 0x04:
+            # Selecting an application starts it anew, as on a Java Card: nobody inherits its PIN.
+            self._verified = self._key_set = False
         if command.p2 == 0x0C or not command.ne:
-            return b"", Status.OK
+            return b"", SW.OK
         tag = 0x62 if command.p2 == 0x04 else 0x6F
-        return filesystem.control_parameters(self._file or self._directory[-1], tag), Status.OK
+        return filesystem.control_parameters(self._file or self._directory[-1], tag), SW.OK
 
-    def _find(self, p1: int, data: bytes) -> _Selection | Status:
+    def _find(self, p1: int, data: bytes) -> _Selection | SW:
         here = self._directory
         match p1:
             case 0x00 if data in (b"", b"\x3f\x00"):
                 return here[:1], None
             case 0x00 if len(data) == 2:
-                return _nearby(here, data) or Status.FILE_NOT_FOUND
+                return _nearby(here, data) or SW.FILE_NOT_FOUND
             case 0x03 if not data:
                 return (here[:-1] or here[:1]), None
             case 0x04:
-                return _named(here[0], data) or Status.FILE_NOT_FOUND
+                return _named(here[0], data) or SW.FILE_NOT_FOUND
             case 0x08 | 0x09 if data and not len(data) % 2:
                 start = here[:1] if p1 == 0x08 else here
-                return _below(start, data) or Status.FILE_NOT_FOUND
-        return Status.P1P2
+                return _below(start, data) or SW.FILE_NOT_FOUND
+        return SW.INCORRECT_P1_P2
 
     def _read_binary(self, command: Command) -> _Answer:
-        file, offset = self._file, command.p1 << 8 | command.p2
+        offset = command.p1 << 8 | command.p2
         if command.p1 & 0x80:
-            offset = command.p2
-            short = command.p1 & 0x1F
-            candidates = (
-                file
-                for file in self._directory[-1].files
-                if isinstance(file, ElementaryFile) and file.short == short
-            )
-            file = next(candidates, None)
-            if command.p1 & 0x60 or file is None:
-                return b"", Status.P1P2 if command.p1 & 0x60 else Status.FILE_NOT_FOUND
-            self._file = file
+            if command.p1 & 0x60:
+                return b"", SW.INCORRECT_P1_P2
+            found = _short(self._directory[-1], command.p1 & 0x1F)
+            if found is None:
+                return b"", SW.FILE_NOT_FOUND
+            self._file, offset = found, command.p2
+        file = self._file
         if file is None:
-            return b"", Status.NO_CURRENT_EF
+            return b"", SW.NO_CURRENT_EF
         if not command.ne or command.data:
-            return b"", Status.LENGTH
+            return b"", SW.WRONG_LENGTH
         if offset >= len(file.content):
-            return b"", Status.OFFSET
+            return b"", SW.WRONG_OFFSET
         data = file.content[offset : offset + command.ne]
         short_of = command.exact and len(data) < command.ne
-        return data, Status.END_OF_FILE if short_of else Status.OK
+        return data, SW.END_OF_FILE if short_of else SW.OK
 
     # --- security (ISO 7816-4 §11.5, ISO 7816-8 §11) ---
 
     def _verify(self, command: Command) -> int:
         pin = self.profile.pin
         if command.p1:
-            return Status.P1P2
+            return SW.INCORRECT_P1_P2
         if self.issued is None or command.p2 != filesystem.PIN_REFERENCE:
-            return Status.REFERENCE_NOT_FOUND
+            return SW.REFERENCE_DATA_NOT_FOUND
         if not command.data and self._verified:
-            return Status.OK
+            return SW.OK
         if not self.tries_left:
-            return Status.BLOCKED
+            return SW.AUTHENTICATION_BLOCKED
         if command.data:
             self.tries_left -= 1  # before the comparison, so that no tearing makes it free
             expected = pin.value.ljust(pin.maximum, b"\xff") if pin.padded else pin.value
             self._verified = hmac.compare_digest(command.data, expected)
             if self._verified:
                 self.tries_left = pin.tries
-                return Status.OK
+                return SW.OK
         return 0x63C0 | self.tries_left
 
-    def _manage_security_environment(self, command: Command) -> Status:
+    def _manage_security_environment(self, command: Command) -> SW:
         """MSE SET of the digital signature template, MSE RESTORE of the empty environment."""
         if (command.p1, command.p2) in ((0xF3, 0x00), (0xF3, 0x01)):
             self._key_set = False
-            return Status.OK
+            return SW.OK
         if (command.p1, command.p2) != (0x41, 0xB6):
-            return Status.P1P2
+            return SW.INCORRECT_P1_P2
         objects = _control_references(command.data)
         if objects is None:
-            return Status.DATA
+            return SW.WRONG_DATA
         self._key_set = False
         if self.issued is None or objects.get(0x84) != bytes((filesystem.KEY_REFERENCE,)):
-            return Status.REFERENCE_NOT_FOUND
+            return SW.REFERENCE_DATA_NOT_FOUND
         algorithm = filesystem.algorithm_reference(self.profile.key.type)
         if objects.get(0x80, algorithm) != algorithm:
-            return Status.DATA
+            return SW.WRONG_DATA
         self._key_set = True
-        return Status.OK
+        return SW.OK
 
     def _compute_signature(self, command: Command) -> _Answer:
         if (command.p1, command.p2) != (0x9E, 0x9A):
-            return b"", Status.P1P2
+            return b"", SW.INCORRECT_P1_P2
         if self.issued is None or not self._key_set:
-            return b"", Status.CONDITIONS
+            return b"", SW.CONDITIONS_NOT_SATISFIED
         if not self._verified:
-            return b"", Status.SECURITY_STATUS
+            return b"", SW.SECURITY_STATUS_NOT_SATISFIED
         signature = self.issued.sign(command.data)
-        return (b"", Status.DATA) if signature is None else (signature, Status.OK)
+        return (b"", SW.WRONG_DATA) if signature is None else (signature, SW.OK)
 
 
 def _atr(*, extended_length: bool) -> bytes:
@@ -324,6 +299,13 @@ def _named(master: DedicatedFile, name: bytes) -> _Selection | None:
     for file in master.files:
         if isinstance(file, DedicatedFile) and file.name == name:
             return (master, file), None
+    return None
+
+
+def _short(directory: DedicatedFile, identifier: int) -> ElementaryFile | None:
+    for file in directory.files:
+        if isinstance(file, ElementaryFile) and file.short == identifier:
+            return file
     return None
 
 

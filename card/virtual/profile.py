@@ -11,21 +11,12 @@ from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
+from card.apdu import Ins
 from card.errors import ProfileInvalid
 from card.port import CardCategory
 
 _Value = TypeVar("_Value")
 _Name = TypeVar("_Name", bound=StrEnum)
-
-INSTRUCTIONS = {
-    "VERIFY": 0x20,
-    "MANAGE SECURITY ENVIRONMENT": 0x22,
-    "PERFORM SECURITY OPERATION": 0x2A,
-    "GET CHALLENGE": 0x84,
-    "SELECT": 0xA4,
-    "READ BINARY": 0xB0,
-    "GET RESPONSE": 0xC0,
-}  # ISO 7816-4 §5.4.2, ISO 7816-8
 
 
 class Kind(StrEnum):
@@ -51,17 +42,47 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a fault happens: at every command for which all that is set here is so.
+
+    `number` counts commands since power on, from 1. `data` False is a VERIFY that only asks for
+    the tries left, True one with a PIN.
+    """
+
+    ins: int | None = None
+    data: bool | None = None
+    number: int | None = None
+
+    def covers(self, command: bytes, number: int) -> bool:
+        """True when this is the place of the `number`th command APDU."""
+        return (
+            self.ins in (None, *command[1:2])
+            and self.data in (None, len(command) > 5)
+            and self.number in (None, number)
+        )
+
+
+PLACES = {
+    "SELECT": Place(Ins.SELECT),
+    "READ BINARY": Place(Ins.READ_BINARY),
+    "GET RESPONSE": Place(Ins.GET_RESPONSE),
+    "TRIES": Place(Ins.VERIFY, data=False),
+    "VERIFY": Place(Ins.VERIFY, data=True),
+    "MSE": Place(Ins.MANAGE_SECURITY_ENVIRONMENT),
+    "PSO": Place(Ins.PERFORM_SECURITY_OPERATION),
+}
+
+
+@dataclass(frozen=True)
 class Fault:
     """One thing that goes wrong.
 
-    `ins` is the instruction that it happens to, `command` the number of the command since power
-    on, from 1; exactly one of them is set. `answer` is a whole response APDU or a Trouble.
-    `count` None means every time. `processed`: the card obeys first and only the answer is lost.
+    `answer` is a whole response APDU or a Trouble. `count` None means every time. `processed`: the
+    card obeys first and only the answer is lost.
     """
 
+    at: Place
     answer: bytes | Trouble
-    ins: int | None = None
-    command: int | None = None
     count: int | None = None
     processed: bool = False
 
@@ -187,7 +208,7 @@ class _Table:
         """As `take`, and ProfileInvalid where the key is missing."""
         try:
             return convert(self._values.pop(key, None))
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise self.refuse(key) from error
 
     def child(self, key: str) -> _Table:
@@ -262,11 +283,9 @@ def _certificate(table: _Table) -> CertificateProfile:
 
 
 def _fault(table: _Table) -> Fault:
-    ins, command = table.need("at", _place)
     fault = Fault(
+        at=table.need("at", _place),
         answer=table.need("answer", _answer),
-        ins=ins,
-        command=command,
         count=table.take("count", _between(1, 65536), None),
         processed=table.take("processed", _flag, False),
     )
@@ -316,15 +335,13 @@ def _day(value: object) -> date | int:
     return _between(-100 * 365, 100 * 365)(value)
 
 
-def _place(value: object) -> tuple[int | None, int | None]:
-    """`VERIFY` or 0x20 is an instruction; `#7` the seventh command since power on."""
+def _place(value: object) -> Place:
+    """A name of PLACES, the number of an instruction, or `#7` for the seventh command."""
     if isinstance(value, str) and value.startswith("#"):
-        return None, _between(1, 65536)(int(value[1:]))
+        return Place(number=_between(1, 65536)(int(value[1:])))
     if isinstance(value, str):
-        if value not in INSTRUCTIONS:
-            raise ValueError
-        return INSTRUCTIONS[value], None
-    return _between(0, 0xFF)(value), None
+        return PLACES[value]
+    return Place(_between(0, 0xFF)(value))
 
 
 def _answer(value: object) -> bytes | Trouble:

@@ -383,6 +383,27 @@ def test_a_fault_answers_instead_of_the_card(make_card: MakeCard) -> None:
     card = make_card('[[fault]]\nat = "VERIFY"\nanswer = "6F00"\ncount = 2')
     assert [send(card, RIGHT) for _ in range(3)] == ["6F00", "6F00", "9000"]
     assert card.verify_count == 3
+    assert send(card, TRIES) == "9000"
+
+
+@pytest.mark.parametrize(
+    ("at", "hit"),
+    [
+        ('"VERIFY"', [WRONG]),
+        ('"TRIES"', [TRIES, TRIES + "00"]),
+        ("0x20", [TRIES, TRIES + "00", WRONG]),
+        ('"SELECT"', [SELECT_APPLICATION]),
+        ('"READ BINARY"', ["00B09E0000"]),
+        ('"MSE"', [MSE]),
+        ('"PSO"', ["002A9E9A01AA00"]),
+        ('"#3"', [WRONG]),
+    ],
+)
+def test_where_a_fault_happens(make_card: MakeCard, at: str, hit: list[str]) -> None:
+    card = make_card(f'[key]\ntype = "EC"\n[[fault]]\nat = {at}\nanswer = "6F42"')
+    commands = [TRIES, TRIES + "00", WRONG, SELECT_APPLICATION, "00B09E0000", MSE]
+    commands.append("002A9E9A01AA00")
+    assert [command for command in commands if send(card, command) == "6F42"] == hit
 
 
 def test_a_fault_that_hides_a_counted_try(make_card: MakeCard) -> None:

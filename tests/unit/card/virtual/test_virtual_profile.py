@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from card.errors import ProfileInvalid
 from card.port import CardCategory
-from card.virtual.profile import Fault, Kind, Profile, Trouble
+from card.virtual.profile import Fault, Kind, Place, Profile, Trouble
 
 
 def test_the_shipped_profiles() -> None:
@@ -79,8 +79,8 @@ def test_a_whole_profile() -> None:
         timedelta(days=366),
     )
     assert profile.faults == (
-        Fault(b"\x6a\x82", ins=0xB0),
-        Fault(Trouble.REMOVE, command=12, count=3),
+        Fault(Place(0xB0), b"\x6a\x82"),
+        Fault(Place(number=12), Trouble.REMOVE, count=3),
     )
 
 

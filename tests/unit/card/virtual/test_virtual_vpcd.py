@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 
 from card.errors import VpcdUnreachable
 from card.virtual import vpcd
+from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
 from card.virtual.profile import Profile
 
@@ -49,18 +51,22 @@ class Vpcd:
 
 
 @contextmanager
-def serving(card: VirtualCard, stop: threading.Event | None = None) -> Iterator[Vpcd]:
-    """The card lying in our reader; after the block it must have left."""
+def reader_of(insert: Callable[[str, int], None]) -> Iterator[Vpcd]:
+    """A reader into which `insert` puts a card; after the block it must have left."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(SECONDS)
         host, port = server.getsockname()
-        thread = threading.Thread(target=vpcd.serve, args=(card, host, port, stop))
+        thread = threading.Thread(target=insert, args=(host, port))
         thread.start()
         connection, _ = server.accept()
         with connection:
             yield Vpcd(connection)
         thread.join(SECONDS)
         assert not thread.is_alive()
+
+
+def serving(card: VirtualCard, stop: threading.Event | None = None) -> AbstractContextManager[Vpcd]:
+    return reader_of(lambda host, port: vpcd.serve(card, host, port, stop))
 
 
 @pytest.fixture
@@ -134,3 +140,11 @@ def test_nobody_listens(card: VirtualCard) -> None:
     with pytest.raises(VpcdUnreachable) as caught:
         vpcd.serve(card, host, port)
     assert caught.value.facts() == {"host": host, "port": port}
+
+
+def test_run_uses_the_ca_in_the_directory(tmp_path: Path) -> None:
+    profile = Profile.parse('[key]\ntype = "EC"')
+    with reader_of(lambda host, port: vpcd.run(host, port, profile, tmp_path)) as reader:
+        assert reader.ask(bytes.fromhex("00A4080C0450154332")) == b"\x90\x00"
+        answer = reader.ask(bytes.fromhex("00B00000000000"))
+    assert answer == Authority.load_or_create(tmp_path).issuing_der + b"\x90\x00"
