@@ -7,7 +7,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from card.errors import DriverMissing, PcscLibraryMissing
+from card.errors import DriverMissing
 
 # Where pcsc-lite's drop-in drivers live on Debian, Fedora and macOS.
 DRIVER_FOLDERS = (
@@ -20,10 +20,9 @@ DRIVER_FOLDERS = (
 
 def library() -> str:
     """Name and version of the PC/SC binding that loads here. Raises PcscLibraryMissing."""
-    try:
-        import smartcard.scard  # noqa: F401 - loading it is the check
-    except ImportError as error:
-        raise PcscLibraryMissing from error
+    from card.pcsc import load
+
+    load()
     return f"pyscard {metadata.version('pyscard')}"
 
 

@@ -69,7 +69,7 @@ class Pkcs15Card:
         return PinRules(
             minimum=max(1, pin.minimum),
             maximum=min(limits),
-            digits_only=pin.type is PinType.ASCII_NUMERIC,
+            digits_only=pin.type == PinType.ASCII_NUMERIC,
         )
 
     def tries_left(self) -> int | None:
