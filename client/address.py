@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from client.errors import AddressInvalid
 from client.text import clean
+
+HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 
 @dataclass(frozen=True)
@@ -25,21 +28,28 @@ class Address:
     @property
     def local(self) -> bool:
         """This same computer, where no proxy leads."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        ip = _ip(self.host)
+        return self.host == "localhost" if ip is None else ip.is_loopback
 
 
 def parse_address(url: str) -> Address:
     """An https:// URL of host and port alone. Raises AddressInvalid."""
+    seen = clean(url.rpartition("@")[2], 80)  # without the user and password some URLs have
     try:
         parts = urlsplit(url.strip())
         host = (parts.hostname or "").encode("idna").decode().lower()
         port = 443 if parts.port is None else parts.port
     except ValueError as error:  # UnicodeError is a ValueError
-        raise AddressInvalid(clean(url, 80)) from error
+        raise AddressInvalid(seen) from error
     plain = parts.path in ("", "/") and not parts.query and not parts.fragment
-    if parts.scheme != "https" or not host or not plain or "@" in parts.netloc or not port:
-        raise AddressInvalid(host or clean(url, 80))
+    right = HOST.fullmatch(host) or (_ip(host) and "%" not in host)  # a zone is no origin
+    if parts.scheme != "https" or not right or not plain or "@" in parts.netloc or not port:
+        raise AddressInvalid(seen)
     return Address(host, port)
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
