@@ -13,10 +13,11 @@ from textual.content import Content
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Static
 
+from client.port import Purpose
 from screens.language import N_, Words
 from screens.messages import BackWanted, Continued, LanguageWanted, QuitWanted
+from screens.prose import Prose
 from screens.wizard import Step, Wizard, Work, can_go_back
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ STEP_NAMES = {
     Step.FORM: N_("Account"),
     Step.SIGN_IN: N_("Sign in"),
     Step.RECEIPT: N_("Done"),
+}
+PURPOSE_NAMES = {
+    Purpose.REGISTER: N_("new account"),
+    Purpose.REBIND: N_("new card for an account"),
+    Purpose.SIGN_IN: N_("check only"),
 }
 WORK_NAMES = {
     Work.CHECKING: N_("Checking this computer and the service …"),
@@ -132,10 +138,13 @@ class FramedScreen(Screen[None]):
     DEFAULT_CSS = """
     FramedScreen {
         layout: vertical;
-        #body { height: 1fr; padding: 0 2; scrollbar-size-vertical: 1; }
+        #body { height: 1fr; padding: 0 2; scrollbar-size: 0 0; }
         #notice { height: auto; padding: 0 2; display: none; }
         &.-short #body { padding: 0 1; }
-        Input { border: none; padding: 0; height: 1; }
+        &.-short #notice { padding: 0 1; max-height: 3; overflow: hidden; }
+        Input, SecretField, Picker, Consent { height: 1; padding: 0; border: none;
+            border-left: ascii $foreground; margin-left: 1; padding-left: 1; }
+        Input:focus { border: none; border-left: ascii $foreground; }
     }
     """
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - Textual declares it so
@@ -153,6 +162,7 @@ class FramedScreen(Screen[None]):
     ]
     # A focus change moves a cursor, nothing else: Textual's own repaints the whole screen.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    AUTO_FOCUS = ""  # a step gives the focus where it may be; a hidden field must never have it
 
     @property
     def shell(self) -> Shell:
@@ -166,7 +176,7 @@ class FramedScreen(Screen[None]):
         yield Head()
         with VerticalScroll(id="body", can_focus=False):
             yield from self.body()
-        yield Static(id="notice", markup=False)
+        yield Prose(id="notice")
         yield Foot()
 
     def body(self) -> ComposeResult:
@@ -184,17 +194,33 @@ class FramedScreen(Screen[None]):
         self, title: str, keys: Sequence[Key], names: tuple[str, ...] = (), at: int | None = None
     ) -> None:
         """Fill head and foot."""
-        rule = self.shell.rule
-        self.query_one(Head).show(title, names, at, rule)
-        self.query_one(Foot).show(keys, rule)
+        self._keys = tuple(keys)
+        self.query_one(Head).show(title, names, at, self.shell.rule)
+        self._show_keys()
+        self.call_after_refresh(self._settle)
 
     def notice(self, text: Content | None) -> None:
         """Show `text` between body and foot, or nothing."""
-        panel = self.query_one("#notice", Static)
+        panel = self.query_one("#notice", Prose)
         panel.display = text is not None
         panel.update(text or "")
 
+    def _show_keys(self) -> None:
+        """The keys of this screen, and Page Down where there is more than the body can show."""
+        more = self.query_one("#body").max_scroll_y > 0
+        first = 1 if self._keys and self._keys[0][0] == "Enter" else 0
+        paging = (("PgUp/PgDn", self.words(N_("Scroll"))),) if more else ()
+        keys = (*self._keys[:first], *paging, *self._keys[first:])
+        self.query_one(Foot).show(keys, self.shell.rule)
+
+    def _settle(self) -> None:
+        """After the layout: keep the focused widget in sight, however low the terminal is."""
+        if self.focused is not None:
+            self.focused.scroll_visible(animate=False)
+        self._show_keys()
+
     def on_resize(self) -> None:
+        self.call_after_refresh(self._settle)
         short = self.size.height < 16
         self.query_one(Head).set_class(short, "-short")
         self.query_one(Foot).set_class(short, "-short")
@@ -245,7 +271,10 @@ class StepScreen(FramedScreen):
         names = tuple(_(STEP_NAMES[step]) for step in wizard.steps)
         running = wizard.step in wizard.steps
         at = wizard.steps.index(wizard.step) if running else None
-        self.frame(_("Bind a health professional card"), self.keys(wizard), names, at)
+        title = _("Bind a health professional card")
+        if running:
+            title = _("{title}: {purpose}", title=title, purpose=_(PURPOSE_NAMES[wizard.purpose]))
+        self.frame(title, self.keys(wizard), names, at)
         self.fill(wizard)
         self.notice(self._notice(wizard))
 

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Static
 
 from screens.frame import STEP_NAMES, FramedScreen
 from screens.language import N_
+from screens.prose import Prose
 from screens.wizard import Step
 
 
@@ -28,19 +28,18 @@ class HelpScreen(FramedScreen):
         self._paragraphs = paragraphs
 
     def body(self) -> ComposeResult:
-        yield Static(id="text", markup=False)
+        yield Prose(id="text")
 
     def show(self) -> None:
         _ = self.words
-        self.frame(
-            f"{_('Help')}: {_(STEP_NAMES[self._step])}", [("Esc", _("Close")), ("F3", _("中文"))]
-        )
+        title = _("Help: {step}", step=_(STEP_NAMES[self._step]))
+        self.frame(title, [("Esc", _("Close")), ("F3", _("中文"))])
         keys = _(
             "Keys: Enter goes on, Esc goes back or cancels, F1 help, F2 what to do about a "
             "failure, F3 language, F10 quit, Page Up and Page Down scroll."
         )
         paragraphs = [f"* {_(text)}" for text in self._paragraphs]
-        self.query_one("#text", Static).update("\n\n".join([*paragraphs, keys]))
+        self.query_one("#text", Prose).update("\n\n".join([*paragraphs, keys]))
 
     def action_close(self) -> None:
         self.dismiss(None)
@@ -68,7 +67,7 @@ class LeaveScreen(FramedScreen):
         self._undecided = undecided
 
     def body(self) -> ComposeResult:
-        yield Static(id="text", markup=False)
+        yield Prose(id="text")
 
     def show(self) -> None:
         _ = self.words
@@ -81,7 +80,7 @@ class LeaveScreen(FramedScreen):
             if self._undecided
             else N_("Nothing has been bound yet. What you typed will be forgotten.")
         )
-        self.query_one("#text", Static).update("\n" + _(text))
+        self.query_one("#text", Prose).update("\n" + _(text))
 
     def action_stay(self) -> None:
         self.dismiss(None)

@@ -87,8 +87,8 @@ def check_components(
 
 
 def _pcsc(backends: Backends) -> str:
-    slots = backends.readers().slots()
-    return ", ".join(slot.reader for slot in slots)
+    backends.readers().slots()
+    return ""
 
 
 def _driver(backends: Backends) -> str:

@@ -53,6 +53,10 @@ class CardConfirmed(Message):
         super().__init__()
 
 
+class LastTryConfirmed(Message):
+    """The person typed that the card's last try may be used."""
+
+
 class SecretEntered(Message):
     """Enter on a PIN or a password; its repr shows nothing of it."""
 

@@ -122,6 +122,7 @@ class Wizard:
     card_gone: bool = False  # the chosen card is out; everything else is kept for its return
     account: str = ""  # rebinding: the account that the challenge is for
     challenge: Challenge | None = None
+    last_try_confirmed: bool = False  # a typed confirmation, for this one try
     verification: Verification | None = None
     refused_fields: frozenset[str] = frozenset()
     session: Session | None = None
@@ -243,6 +244,7 @@ def pin_ready(wizard: Wizard, challenge: Challenge, tries_left: int | None) -> W
         wizard,
         busy=None,
         challenge=challenge,
+        last_try_confirmed=False,
         card=replace(wizard.card, tries_left=tries_left),
         failure=Failure("card.pin.blocked") if tries_left == 0 else wizard.failure,
     )
@@ -257,7 +259,19 @@ def pin_allowed(wizard: Wizard) -> bool:
         and wizard.card is not None
         and not wizard.card_gone
         and wizard.card.tries_left != 0
+        and not last_try_open(wizard)
     )
+
+
+def last_try_open(wizard: Wizard) -> bool:
+    """One try is left and nobody has confirmed yet that it may be used."""
+    one_left = wizard.card is not None and wizard.card.tries_left == 1
+    return one_left and not wizard.last_try_confirmed
+
+
+def confirm_last_try(wizard: Wizard) -> Wizard:
+    """The person typed that the last try may be used; it holds for one PIN."""
+    return replace(wizard, last_try_confirmed=True)
 
 
 def tries_low(tries_left: int | None) -> bool:
@@ -267,7 +281,9 @@ def tries_low(tries_left: int | None) -> bool:
 
 def prove(wizard: Wizard) -> Wizard:
     """Enter was pressed on the PIN; the challenge is used up by it."""
-    return replace(wizard, busy=Work.PROVING, failure=None, challenge=None)
+    return replace(
+        wizard, busy=Work.PROVING, failure=None, challenge=None, last_try_confirmed=False
+    )
 
 
 def proved(wizard: Wizard, verification: Verification) -> Wizard:

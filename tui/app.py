@@ -136,6 +136,9 @@ class WizardApp(App[int], inherit_bindings=False):
     def on_card_confirmed(self, event: messages.CardConfirmed) -> None:
         self.engine.confirm_card(event.account)
 
+    def on_last_try_confirmed(self) -> None:
+        self.engine.confirm_last_try()
+
     def on_secret_entered(self, event: messages.SecretEntered) -> None:
         self.engine.secret(event.secret)
 

@@ -107,6 +107,9 @@ class Engine:
     def confirm_card(self, account: str) -> None:
         self._prepare(wizard.prepare_pin(self.wizard, account))
 
+    def confirm_last_try(self) -> None:
+        self._become(wizard.confirm_last_try(self.wizard))
+
     def secret(self, secret: Pin) -> None:
         """Enter on the PIN, or on the password. The buffer is spent or wiped, whatever happens."""
         now = self.wizard
@@ -372,7 +375,6 @@ class Engine:
                 self._service.sign_out(session)
             except ClientError:
                 return  # the session runs out by itself
-
 
     def _close_service(self) -> None:
         if self._service is not None:

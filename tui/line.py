@@ -191,7 +191,7 @@ class LineMode:
     def _choose(self, readers: list[str]) -> str:
         _ = self._say.words
         rows = "\n".join(f"  {number} {reader}" for number, reader in enumerate(readers, 1))
-        answer = self._ask(f"{_('There are several cards. Which one is yours?')}\n{rows}\n>")
+        answer = self._ask(_("There are several cards. Which one is yours?") + f"\n{rows}\n>")
         if answer.isdecimal() and 1 <= int(answer) <= len(readers):
             return readers[int(answer) - 1]
         raise ReaderUnknown(answer)
@@ -214,7 +214,7 @@ class LineMode:
         verification = prove(card, service, challenge, pin, tries)
         self._say.event(
             "verified",
-            f"{_('Verified')}: {verification.holder}, {verification.category}",
+            _("Verified") + f": {verification.holder}, {verification.category}",
             holder=verification.holder,
             category=verification.category,
         )

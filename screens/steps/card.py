@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from client.port import Purpose
 from screens.facts import rows
@@ -13,6 +13,7 @@ from screens.frame import StepScreen
 from screens.language import N_
 from screens.menu import Menu
 from screens.messages import CardConfirmed, Continued
+from screens.prose import Prose
 from screens.wizard import Wizard, category_matches
 
 
@@ -26,12 +27,12 @@ class CardScreen(StepScreen):
     )
 
     def body(self) -> ComposeResult:
-        yield Static(id="facts", markup=False)
-        yield Static(id="ask-category", markup=False)
+        yield Prose(id="facts")
+        yield Prose(id="ask-category")
         yield Menu(id="category", leaves=True)
-        yield Static(id="mismatch", markup=False)
-        yield Static(id="ask-account", markup=False)
-        yield Input(id="account", max_length=100, compact=True)
+        yield Prose(id="mismatch")
+        yield Prose(id="ask-account")
+        yield Input(id="account", max_length=100)
 
     def on_mount(self) -> None:
         account = self.query_one("#account", Input)
@@ -54,16 +55,16 @@ class CardScreen(StepScreen):
                 (_("Valid until"), f"{certificate.not_after:%Y-%m-%d}"),
                 (_("Reader"), card.reader),
             )
-        self.query_one("#facts", Static).update(facts + "\n")
+        self.query_one("#facts", Prose).update(facts + "\n")
         rebind = wizard.purpose is Purpose.REBIND
-        self.query_one("#ask-category", Static).update(
+        self.query_one("#ask-category", Prose).update(
             _("Which category of card is it?") if usable else ""
         )
         menu = self.query_one("#category", Menu)
         menu.display = usable
         if usable and service is not None:
             menu.show([_.of(offer.label) for offer in service.categories])
-        self.query_one("#ask-account", Static).update(
+        self.query_one("#ask-account", Prose).update(
             "\n" + _("Bind it to which account? (your account name)") if usable and rebind else ""
         )
         account = self.query_one("#account", Input)
@@ -107,4 +108,4 @@ class CardScreen(StepScreen):
             self.post_message(CardConfirmed(offer.id, account))
 
     def _complain(self, message: str) -> None:
-        self.query_one("#mismatch", Static).update(f"!! {self.words(message)}")
+        self.query_one("#mismatch", Prose).update(f"!! {self.words(message)}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import Static
 
 from screens.frame import StepScreen
 from screens.language import N_
+from screens.prose import Prose
 from screens.wizard import Check, Component, Wizard, components_ready
 
 NAMES = {
@@ -31,21 +32,21 @@ class ComponentsScreen(StepScreen):
     )
 
     def body(self) -> ComposeResult:
-        yield Static(id="intro", markup=False)
-        yield Static(id="checks", markup=False)
-        yield Static(id="outro", markup=False)
+        yield Prose(id="intro")
+        yield Prose(id="checks")
+        yield Prose(id="outro")
 
     def fill(self, wizard: Wizard) -> None:
         _ = self.words
-        self.query_one("#intro", Static).update(
+        self.query_one("#intro", Prose).update(
             _("First: is everything there that your card needs?") + "\n"
         )
         found = {row.component: row for row in wizard.checks}
-        self.query_one("#checks", Static).update(
+        self.query_one("#checks", Prose).update(
             Content("\n").join([self._row(part, found.get(part)) for part in Component])
         )
         done = components_ready(wizard)
-        self.query_one("#outro", Static).update(
+        self.query_one("#outro", Prose).update(
             "\n" + _("Everything is there. Press Enter to go on.") if done else ""
         )
 
@@ -62,7 +63,9 @@ class ComponentsScreen(StepScreen):
             detail = (
                 self.shell.remedy_of(row.failure).title if row.failure is not None else row.evidence
             )
-        return Content.assemble((f"[{state}]", style), f" {_(NAMES[component])}  ", (detail, "dim"))
+        width = max(cell_len(_(name)) for name in NAMES.values()) + 2
+        name = set_cell_size(_(NAMES[component]), width)
+        return Content.assemble((f"[{state}]", style), f" {name}", (detail, "dim"))
 
     def enter_does(self, wizard: Wizard) -> str | None:
         return N_("Continue") if components_ready(wizard) else N_("Check again")

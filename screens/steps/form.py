@@ -7,23 +7,25 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Input, Static
+from textual.content import Content
+from textual.widgets import Input
 
 from client.port import FieldKind, FormField
 from screens.form_rules import COMPLAINTS, complaint_about
 from screens.frame import StepScreen
 from screens.language import N_
-from screens.menu import Menu
 from screens.messages import Continued, FormSubmitted
+from screens.picker import Picker
+from screens.prose import Prose
 from screens.secret_field import SecretField
 from screens.wizard import Wizard
 
 
-class Consent(Static, can_focus=True):
+class Consent(Prose, can_focus=True):
     """A box ticked with the space bar; `[x]` and `[ ]` show its state without colour."""
 
     def __init__(self, id: str) -> None:
-        super().__init__(id=id, markup=False)
+        super().__init__(id=id)
         self.ticked = False
 
     def on_mount(self) -> None:
@@ -55,22 +57,22 @@ class FormScreen(StepScreen):
         N_("If the line breaks while sending, Enter sends the same form again; it counts once."),
     )
     BINDINGS: ClassVar = [("ctrl+s", "submit", "")]
+    DEFAULT_CSS = "FormScreen #fields { height: auto; }"
 
     def body(self) -> ComposeResult:
-        yield Static(id="intro", markup=False)
+        yield Prose(id="intro")
         with Vertical(id="fields"):
             for index, field in enumerate(self._fields):
-                yield Static(id=f"label-{index}", markup=False)
+                yield Prose(id=f"label-{index}")
                 match field.kind:
                     case FieldKind.SECRET:
                         yield SecretField(f"field-{index}", ascii_only=False, submits=False)
                     case FieldKind.CHOICE:
-                        yield Menu(id=f"field-{index}", leaves=True)
+                        yield Picker(id=f"field-{index}")
                     case FieldKind.CONSENT:
                         yield Consent(id=f"field-{index}")
                     case _:
-                        yield Input(id=f"field-{index}", max_length=field.max_length, compact=True)
-        yield Static(id="outro", markup=False)
+                        yield Input(id=f"field-{index}", max_length=field.max_length)
 
     @property
     def _fields(self) -> tuple[FormField, ...]:
@@ -89,7 +91,7 @@ class FormScreen(StepScreen):
     def fill(self, wizard: Wizard) -> None:
         _ = self.words
         undecided = wizard.undecided and wizard.busy is None
-        self.query_one("#intro", Static).update(
+        self.query_one("#intro", Prose).update(
             (
                 _(
                     "It is not known whether the form arrived. Press Enter to send the very same "
@@ -106,22 +108,19 @@ class FormScreen(StepScreen):
         for index, field in enumerate(self._fields):
             self._label(index, field)
             if field.kind is FieldKind.CHOICE:
-                self.query_one(f"#field-{index}", Menu).show(
+                self.query_one(f"#field-{index}", Picker).show(
                     [_.of(choice.label) for choice in field.choices]
                 )
-        self.query_one("#outro", Static).update(
-            "" if wizard.undecided else "\n" + _("Enter on the last field, or Ctrl+S, sends it.")
-        )
 
     def _label(self, index: int, field: FormField) -> None:
         _ = self.words
         star = "*" if field.required else " "
-        text = f"{star} {_.of(field.label)}"
-        if field.hint is not None:
-            text += f" ({_.of(field.hint)})"
-        if why := self._complaints.get(field.name):
-            text += f"  !! {_(COMPLAINTS[why])}"
-        self.query_one(f"#label-{index}", Static).update(text)
+        why = self._complaints.get(field.name)
+        complaint = f"  !! {_(COMPLAINTS[why])}" if why else ""
+        hint = f"  ({_.of(field.hint)})" if field.hint is not None else ""
+        self.query_one(f"#label-{index}", Prose).update(
+            Content.assemble(f"{star} {_.of(field.label)}", (complaint, "bold"), (hint, "dim"))
+        )
 
     def enter_does(self, wizard: Wizard) -> str | None:
         return N_("Send again") if wizard.undecided else N_("Next field")
@@ -133,10 +132,6 @@ class FormScreen(StepScreen):
         return keys
 
     def on_input_submitted(self) -> None:
-        self._next()
-
-    def on_menu_chosen(self, event: Menu.Chosen) -> None:
-        event.stop()
         self._next()
 
     def action_go_on(self) -> None:
@@ -160,7 +155,7 @@ class FormScreen(StepScreen):
             secret = bytearray()
             widget.copy_into(secret)
             return secret
-        if isinstance(widget, Menu):
+        if isinstance(widget, Picker):
             return field.choices[widget.index].value
         if isinstance(widget, Consent):
             return "true" if widget.ticked else ""

@@ -7,15 +7,15 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import Static
 
 from client.port import Purpose
 from screens.facts import rows
 from screens.frame import StepScreen
 from screens.language import N_
-from screens.messages import Continued
+from screens.messages import Continued, LastTryConfirmed
+from screens.prose import Prose
 from screens.secret_field import Refused, SecretField
-from screens.wizard import Wizard, Work, pin_allowed, tries_low
+from screens.wizard import Wizard, Work, last_try_open, pin_allowed, tries_low
 
 CONFIRMATION = "YES"
 HINTS = {
@@ -33,6 +33,11 @@ PURPOSES = {
 }
 
 
+def confirmation_asked(wizard: Wizard) -> bool:
+    """True while the last try waits for its typed confirmation."""
+    return wizard.busy is None and wizard.challenge is not None and last_try_open(wizard)
+
+
 class PinScreen(StepScreen):
     """Enter here is the consent to sign, and sends the PIN to the card at most once."""
 
@@ -44,37 +49,39 @@ class PinScreen(StepScreen):
     )
 
     def body(self) -> ComposeResult:
-        yield Static(id="consent", markup=False)
-        yield Static(id="tries", markup=False)
-        yield Static(id="ask", markup=False)
+        yield Prose(id="consent")
+        yield Prose(id="tries")
+        yield Prose(id="ask")
         yield SecretField(id="pin")
-        yield Static(id="hint", markup=False)
+        yield Prose(id="hint")
 
     def on_mount(self) -> None:
-        self._confirmed = ""
+        self._typed = ""
         super().on_mount()
 
     def fill(self, wizard: Wizard) -> None:
         _ = self.words
-        self.query_one("#consent", Static).update(self._consent(wizard))
-        self.query_one("#tries", Static).update(self._tries(wizard))
+        self.query_one("#consent", Prose).update(self._consent(wizard))
+        self.query_one("#tries", Prose).update(self._tries(wizard))
         allowed = pin_allowed(wizard)
-        last = allowed and self._needs_confirmation(wizard)
+        last = confirmation_asked(wizard)
         field = self.query_one("#pin", SecretField)
         if wizard.busy is not None or not allowed:
             field.clear()
-        field.display = allowed and not last
+        field.display = allowed
         ask = ""
         if last:
             ask = _("This is the last try. To use it, type {word}:", word=CONFIRMATION)
-            ask += f" {self._confirmed}_"
+            ask += f" {self._typed}_"
         elif allowed:
             ask = _("Your card's PIN, then Enter:")
         if allowed and self.shell.hint:
             ask = _("(Demo card, PIN: {pin})", pin=self.shell.hint) + "\n" + ask
-        self.query_one("#ask", Static).update("\n" + ask)
-        if allowed and not last and not field.has_focus:
+        self.query_one("#ask", Prose).update("\n" + ask)
+        if allowed and not field.has_focus:
             field.focus()
+        elif not allowed:
+            self.set_focus(None)
         self._say_hint()
 
     def _consent(self, wizard: Wizard) -> Content:
@@ -106,35 +113,33 @@ class PinScreen(StepScreen):
             text = _("Tries left before the card locks: {tries}", tries=left)
         return Content.styled(f"!! {text}", "bold") if tries_low(left) else Content(text)
 
-    def _needs_confirmation(self, wizard: Wizard) -> bool:
-        one_left = wizard.card is not None and wizard.card.tries_left == 1
-        return one_left and self._confirmed != CONFIRMATION
-
     def enter_does(self, wizard: Wizard) -> str | None:
         if wizard.card is not None and wizard.card.tries_left == 0:
+            return None
+        if confirmation_asked(wizard):
             return None
         return N_("Agree and verify") if pin_allowed(wizard) else N_("Try again")
 
     def on_key(self, event: events.Key) -> None:
         """Collect the typed confirmation of a last try; anything else starts it anew."""
-        if not (pin_allowed(self.wizard) and self._needs_confirmation(self.wizard)):
+        if not confirmation_asked(self.wizard):
             return
         if event.key == "backspace" or event.is_printable:
             event.stop()
-            typed = self._confirmed + (event.character or "").upper()
-            self._confirmed = typed if event.is_printable and CONFIRMATION.startswith(typed) else ""
+            typed = self._typed + (event.character or "").upper()
+            self._typed = typed if event.is_printable and CONFIRMATION.startswith(typed) else ""
+            if self._typed == CONFIRMATION:
+                self._typed = ""
+                self.post_message(LastTryConfirmed())
             self.show()
 
     def action_go_on(self) -> None:
-        if not pin_allowed(self.wizard) and self.wizard.card and self.wizard.card.tries_left != 0:
+        if self.enter_does(self.wizard) and not pin_allowed(self.wizard):
             self.post_message(Continued())
-
-    def on_secret_entered(self) -> None:
-        self._confirmed = ""
 
     def on_secret_field_hint(self, event: SecretField.Hint) -> None:
         self._say_hint(event.why)
 
     def _say_hint(self, why: Refused | None = None) -> None:
         text = f"!! {self.words(HINTS[why])}" if why else ""
-        self.query_one("#hint", Static).update(text)
+        self.query_one("#hint", Prose).update(text)

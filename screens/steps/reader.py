@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.widgets import Static
 
 from card.port import Slot, SlotState
 from screens.frame import StepScreen
 from screens.language import N_
 from screens.menu import Menu
 from screens.messages import ReaderChosen
+from screens.prose import Prose
 from screens.wizard import Wizard
 
 STATES = {
@@ -32,9 +32,9 @@ class ReaderScreen(StepScreen):
     )
 
     def body(self) -> ComposeResult:
-        yield Static(id="intro", markup=False)
+        yield Prose(id="intro")
         yield Menu(id="readers")
-        yield Static(id="outro", markup=False)
+        yield Prose(id="outro")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -56,11 +56,11 @@ class ReaderScreen(StepScreen):
         else:
             intro = _("There are several cards. Which one is yours?")
             outro = _("Choose with the arrow keys, then press Enter.")
-        self.query_one("#intro", Static).update(intro + "\n")
+        self.query_one("#intro", Prose).update(intro + "\n")
         menu = self.query_one(Menu)
         menu.display = bool(slots)
         menu.show([self._line(slot) for slot in slots], self._marked(wizard))
-        self.query_one("#outro", Static).update("\n" + outro)
+        self.query_one("#outro", Prose).update("\n" + outro)
 
     def _line(self, slot: Slot) -> str:
         return f"{slot.reader}: {self.words(STATES[slot.state])}"

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import Static
 
 from client.port import Purpose
 from screens.facts import rows
 from screens.frame import StepScreen
 from screens.language import N_, Words
+from screens.prose import Prose
 from screens.wizard import Wizard
 
 
@@ -39,7 +39,7 @@ class ReceiptScreen(StepScreen):
     )
 
     def body(self) -> ComposeResult:
-        yield Static(id="receipt", markup=False)
+        yield Prose(id="receipt")
 
     def fill(self, wizard: Wizard) -> None:
         _ = self.words
@@ -48,7 +48,7 @@ class ReceiptScreen(StepScreen):
             if wizard.purpose is Purpose.REBIND
             else _("Your account application was received, and your card is bound to it.")
         )
-        self.query_one("#receipt", Static).update(
+        self.query_one("#receipt", Prose).update(
             Content.assemble(
                 (f"[ OK ] {done}", "bold"),
                 f"\n\n{receipt_rows(self.words, wizard)}\n\n",

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import Static
 
 from client.port import Purpose
 from screens.facts import rows
 from screens.frame import StepScreen
 from screens.language import N_
+from screens.prose import Prose
 from screens.wizard import Wizard
 
 
@@ -24,7 +24,7 @@ class ResultScreen(StepScreen):
     )
 
     def body(self) -> ComposeResult:
-        yield Static(id="result", markup=False)
+        yield Prose(id="result")
 
     def fill(self, wizard: Wizard) -> None:
         _ = self.words
@@ -44,11 +44,11 @@ class ResultScreen(StepScreen):
             if wizard.purpose is Purpose.REBIND
             else _("Next: fill in your account application.")
         )
-        self.query_one("#result", Static).update(
+        self.query_one("#result", Prose).update(
             Content.assemble(
-                (f"[ OK ] {_('Verified')}", "bold"),
+                ("[ OK ] " + _("Verified"), "bold"),
                 "\n\n",
                 rows((_("Holder"), verification.holder), (_("Category"), category)),
-                f"\n\n{_('You may take the card out now.')}\n{todo}",
+                "\n\n" + _("You may take the card out now.") + "\n" + todo,
             )
         )

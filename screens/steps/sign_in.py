@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.widgets import Static
 
 from screens.facts import rows
 from screens.frame import StepScreen
 from screens.language import N_
 from screens.messages import Continued
+from screens.prose import Prose
 from screens.secret_field import SecretField
 from screens.wizard import Wizard
 
@@ -25,8 +25,8 @@ class SignInScreen(StepScreen):
     )
 
     def body(self) -> ComposeResult:
-        yield Static(id="facts", markup=False)
-        yield Static(id="ask", markup=False)
+        yield Prose(id="facts")
+        yield Prose(id="ask")
         yield SecretField(id="password", ascii_only=False)
 
     def fill(self, wizard: Wizard) -> None:
@@ -37,7 +37,7 @@ class SignInScreen(StepScreen):
         session = wizard.session
         if session is not None:
             pairs.append((_("Card until now"), session.bound_card or _("none")))
-        self.query_one("#facts", Static).update(rows(*pairs) + "\n")
+        self.query_one("#facts", Prose).update(rows(*pairs) + "\n")
         field = self.query_one("#password", SecretField)
         field.display = session is None
         if session is None:
@@ -51,7 +51,7 @@ class SignInScreen(StepScreen):
             )
         else:
             ask = _("Signed in. Press Enter: bind the new card to this account.")
-        self.query_one("#ask", Static).update(ask)
+        self.query_one("#ask", Prose).update(ask)
 
     def enter_does(self, wizard: Wizard) -> str | None:
         if wizard.session is None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.widgets import Static
 
 from client.port import Purpose
 from screens.frame import StepScreen
 from screens.language import N_
 from screens.menu import Menu
 from screens.messages import LanguageWanted, Started, TroubleshootingWanted
+from screens.prose import Prose
 from screens.wizard import Wizard
 
 
@@ -26,9 +26,9 @@ class WelcomeScreen(StepScreen):
     )
 
     def body(self) -> ComposeResult:
-        yield Static(id="intro", markup=False)
+        yield Prose(id="intro")
         yield Menu(id="menu")
-        yield Static(id="outro", markup=False)
+        yield Prose(id="outro")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -36,7 +36,7 @@ class WelcomeScreen(StepScreen):
 
     def fill(self, wizard: Wizard) -> None:
         _ = self.words
-        self.query_one("#intro", Static).update(
+        self.query_one("#intro", Prose).update(
             _(
                 "Before you can report, your health professional card must be bound to your "
                 "account of the suicide prevention reporting system. This takes a few minutes."
@@ -53,7 +53,7 @@ class WelcomeScreen(StepScreen):
                 _("改用中文顯示"),
             ]
         )
-        self.query_one("#outro", Static).update(
+        self.query_one("#outro", Prose).update(
             "\n" + _("Have ready: your card, its PIN, and a plain card reader (no NHI reader).")
         )
 

@@ -16,10 +16,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from client.port import Label
 from screens.language import Language
 from screens.wizard import Fact, Step
+
+if TYPE_CHECKING:
+    from screens.troubleshooting.files import FamilyFile
 
 FOLDER = Path(__file__).parent
 UNEXPECTED = "app.unexpected"  # an exception that no error tree foresees
@@ -71,7 +75,7 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Entry:
-    """What one code means. `messages` are what people see or say; `keywords` help the search."""
+    """What one code means. `messages` are what people see or say when it happens."""
 
     id: str
     source: Label  # whose code it is
@@ -79,7 +83,6 @@ class Entry:
     remedy: Remedy
     causes: tuple[Cause, ...]  # the entry's own where it has some, else the remedy's
     messages: tuple[str, ...]
-    keywords: tuple[str, ...]
 
     @property
     def fixer(self) -> Fixer:
@@ -121,8 +124,12 @@ def entry_for(code: str, facts: Mapping[str, Fact]) -> Entry:
 @cache
 def entries() -> tuple[Entry, ...]:
     """Every entry, family by family in the files' order."""
-    families = sorted(path.stem for path in (FOLDER / "entries").glob("*.toml"))
-    return tuple(entry for family in families for entry in _family(family).values())
+    return tuple(entry for family in _families() for entry in _family(family).values())
+
+
+def sources() -> Mapping[str, tuple[str, ...]]:
+    """What people call each source of codes, by family, for the search."""
+    return {family: _file(family).aliases for family in _families()}
 
 
 def ranked_causes(entry: Entry, state: Collection[Condition]) -> tuple[Cause, ...]:
@@ -177,15 +184,24 @@ def _in(label: Label, language: Language) -> str:
 # --- reading the files ---------------------------------------------------------------------------
 
 
+def _families() -> list[str]:
+    return sorted(path.stem for path in (FOLDER / "entries").glob("*.toml"))
+
+
+@cache
+def _file(family: str) -> FamilyFile:
+    from screens.troubleshooting.files import FamilyFile, read
+
+    path = FOLDER / "entries" / f"{family}.toml"
+    if not family.isalnum() or not path.is_file():
+        raise KeyError(family)
+    return read(path, FamilyFile)
+
+
 @cache
 def _family(name: str) -> Mapping[str, Entry]:
     """The entries of one family by id, in the file's order; KeyError when there is no such file."""
-    from screens.troubleshooting.files import FamilyFile, read
-
-    path = FOLDER / "entries" / f"{name}.toml"
-    if not name.isalnum() or not path.is_file():
-        raise KeyError(name)
-    family = read(path, FamilyFile)
+    family = _file(name)
     found: dict[str, Entry] = {}
     for key, data in family.entry.items():
         remedy = _remedies(data.remedy.partition("/")[0])[data.remedy]
@@ -198,7 +214,6 @@ def _family(name: str) -> Mapping[str, Entry]:
                 remedy=remedy,
                 causes=causes or remedy.causes,
                 messages=data.messages,
-                keywords=data.keywords,
             )
     return found
 

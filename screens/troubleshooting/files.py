@@ -39,7 +39,6 @@ class EntryData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     also: tuple[str, ...] = ()
     causes: tuple[CauseData, ...] = ()
     messages: tuple[str, ...] = ()
-    keywords: tuple[str, ...] = ()
 
 
 class FamilyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

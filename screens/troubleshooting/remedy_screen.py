@@ -8,22 +8,23 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Static
 
 from screens.frame import FramedScreen
+from screens.language import Words
+from screens.prose import Prose
 from screens.troubleshooting.remedy import RemedyWords
 
 
-def remedy_text(remedy: RemedyWords, _: Callable[[str], str]) -> Content:
+def remedy_text(remedy: RemedyWords, _: Words) -> Content:
     """Title, who can fix it, causes, numbered steps, what to tell support."""
     parts: list[tuple[str, str] | str] = [(f"{remedy.title}\n", "bold")]
-    parts.append(f"{_('Who can fix it')}: {remedy.fixer}\n\n")
-    parts.append((f"{_('What to do')}\n", "bold"))
+    parts.append(_("Who can fix it: {fixer}", fixer=remedy.fixer) + "\n\n")
+    parts.append((_("What to do") + "\n", "bold"))
     parts += [f" {number}. {step}\n" for number, step in enumerate(remedy.steps, 1)]
-    parts.append((f"\n{_('Why this happens, the likeliest first')}\n", "bold"))
+    parts.append(("\n" + _("Why this happens, the likeliest first") + "\n", "bold"))
     parts += [f" - {cause}\n" for cause in remedy.causes]
-    parts.append((f"\n{_('If you ring support')}\n", "bold"))
-    parts.append(f" {_('Code')}: {remedy.code}\n {remedy.tell_support}")
+    parts.append(("\n" + _("If you ring support, tell them") + "\n", "bold"))
+    parts.append(" " + _("Code: {code}", code=remedy.code) + f"\n {remedy.tell_support}")
     return Content.assemble(*parts)
 
 
@@ -44,13 +45,13 @@ class RemedyScreen(FramedScreen):
         self._retry = retry
 
     def body(self) -> ComposeResult:
-        yield Static(id="text", markup=False)
+        yield Prose(id="text")
 
     def show(self) -> None:
         _ = self.words
         keys = [("Enter", _("Try again"))] if self._retry else []
         self.frame(_("What to do"), [*keys, ("Esc", _("Close")), ("F3", _("中文"))])
-        self.query_one("#text", Static).update(remedy_text(self._remedy(), _))
+        self.query_one("#text", Prose).update(remedy_text(self._remedy(), _))
 
     def action_close(self) -> None:
         self.dismiss(None)
