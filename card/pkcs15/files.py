@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from card import tlv
@@ -26,7 +27,7 @@ class Files:
     `short_ids`: the card declares selection by short EF identifier. Then a file is read without
     selecting it first, by the low five bits of its file identifier: that is the short identifier
     unless the file says otherwise (ISO 7816-4 §5.3.3.1, tag 88). A file that says otherwise shows
-    in content that does not parse, and is then read by its path.
+    in content that does not parse or is empty, and is then read by its path.
     """
 
     def __init__(self, channel: Channel, short_ids: bool) -> None:
@@ -44,10 +45,11 @@ class Files:
         """
         short = self._short_id(path)
         if short is not None:
-            try:
-                return parse(self._content(path, file, single, short=short))
-            except (CardDataMalformed, CardRefused):
-                self._short_ids = False
+            with suppress(CardDataMalformed, CardRefused):
+                parsed = parse(self._content(path, file, single, short=short))
+                if parsed:
+                    return parsed
+            self._short_ids = False
         size = self._select(path, file)
         return parse(self._content(path, file, single, size=size))
 

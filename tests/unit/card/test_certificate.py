@@ -1,0 +1,123 @@
+"""Certificates of cards: names, kinds, dates and usage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
+
+from card import certificate
+from card.certificate import CATEGORIES, SUBJECT_TYPE
+from card.errors import (
+    CardError,
+    CertificateExpired,
+    CertificateMalformed,
+    CertificateNotYetValid,
+    CertificateUsage,
+)
+from card.port import CardCategory
+from card.virtual import der
+from card.virtual.authority import Authority
+from card.virtual.profile import CertificateProfile, Profile
+
+EC = '[key]\ntype = "EC"\n'
+
+
+def issue(authority: Authority, toml: str = "") -> bytes:
+    return authority.issue(Profile.parse(toml + EC)).certificate
+
+
+@pytest.mark.parametrize(
+    ("dotted", "contents"),
+    [
+        ("2.16.886.1.100.2.1", SUBJECT_TYPE),
+        ("2.16.886.1.100.3.1.7", next(k for k, v in CATEGORIES.items() if v == "HPC")),
+        ("2.16.886.1.100.3.2.21", next(k for k, v in CATEGORIES.items() if v == "HOP")),
+        ("2.16.886.1.100.3.1.1", next(k for k, v in CATEGORIES.items() if v == "MOICA")),
+    ],
+)
+def test_the_object_identifiers_are_the_ones_they_are_named_after(
+    dotted: str, contents: bytes
+) -> None:
+    assert der.oid(dotted) == der.tlv(0x06, contents)
+
+
+@pytest.mark.parametrize(
+    ("category", "expected"),
+    [
+        ("HPC", CardCategory.HPC),
+        ("HOP", CardCategory.HOP),
+        ("MOICA", CardCategory.NATURAL_PERSON),
+        ("OTHER", CardCategory.OTHER),
+    ],
+)
+def test_the_category(authority: Authority, category: str, expected: CardCategory) -> None:
+    found = certificate.read(issue(authority, f'[certificate]\ncategory = "{category}"\n'))
+    assert found.category is expected
+
+
+def test_names_are_cleaned_for_a_terminal(authority: Authority) -> None:
+    hostile = CertificateProfile(holder="\x1b[31m王測試\u202e\u200b[b]")
+    profile = replace(Profile.parse(EC), certificate=hostile)
+    assert certificate.read(authority.issue(profile).certificate).holder == "[31m王測試[b]"
+
+
+def test_the_dates_are_exact(authority: Authority) -> None:
+    found = certificate.read(issue(authority))
+    certificate.check(found, found.not_before)
+    certificate.check(found, found.not_after)
+    with pytest.raises(CertificateExpired) as expired:
+        certificate.check(found, found.not_after + timedelta(seconds=1))
+    assert expired.value.not_after == found.not_after.date().isoformat()
+    with pytest.raises(CertificateNotYetValid) as future:
+        certificate.check(found, found.not_before - timedelta(seconds=1))
+    assert future.value.not_before == found.not_before.date().isoformat()
+
+
+def test_a_key_for_something_else_is_refused(authority: Authority) -> None:
+    found = certificate.read(issue(authority, "[certificate]\ndigital_signature = false\n"))
+    with pytest.raises(CertificateUsage):
+        certificate.check(found, datetime.now(UTC))
+
+
+def test_no_key_usage_allows_every_use(authority: Authority) -> None:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "TEST 測試診所")])
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    bare = (
+        x509.CertificateBuilder(name, name, authority.key.public_key(), 1)
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .sign(authority.key, hashes.SHA256())
+        .public_bytes(Encoding.DER)
+    )
+    found = certificate.read(bare)
+    certificate.check(found, datetime.now(UTC))
+    assert (found.holder, found.issuer) == ("TEST 測試診所", "")
+    assert found.category is CardCategory.OTHER
+
+
+def test_ber_that_is_not_der_is_an_outcome_of_its_own(authority: Authority) -> None:
+    with pytest.raises(CertificateMalformed):
+        certificate.read(issue(authority, "[certificate]\nmalformed = true\n"))
+
+
+@pytest.fixture(scope="session")
+def whole(authority: Authority) -> bytes:
+    return issue(authority)
+
+
+@given(data=st.data())
+def test_damage_is_malformed_or_still_a_certificate(whole: bytes, data: st.DataObject) -> None:
+    damaged = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        certificate.check(certificate.read(bytes(damaged)), datetime.now(UTC))
+    except CardError as error:
+        assert error.code.startswith("card.certificate.")  # noqa: PT017 - any of four
