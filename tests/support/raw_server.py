@@ -118,7 +118,7 @@ class RawServer:
 
 def _read_request(connection: socket.socket) -> bytes:
     data = b""
-    while b"\r\n\r\n" not in data:
+    while b"\r\n\r\n" not in data and not data.startswith(b"\x16"):  # a TLS record
         part = connection.recv(65536)
         if not part:
             return data
