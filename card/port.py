@@ -35,6 +35,11 @@ class Slot:
     atr: bytes = b""
     changes: int = 0
 
+    @property
+    def filled(self) -> bool:
+        """A card lies in it, readable or not."""
+        return self.state is not SlotState.EMPTY
+
 
 class Connection(Protocol):
     """A shared connection to the card in one reader."""

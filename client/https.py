@@ -25,7 +25,8 @@ from client.errors import (
     SessionExpired,
     TimedOut,
 )
-from client.port import Challenge, Purpose, Receipt, ServiceDescription, Session, Verification
+from client.port import Challenge, Receipt, ServiceDescription, Session, Verification
+from client.purpose import Purpose
 
 if TYPE_CHECKING:
     import ssl

@@ -7,20 +7,13 @@ for a terminal. Everything blocks and is called from a worker thread. Implementa
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-
-class Purpose(StrEnum):
-    """What a challenge may be used for; the wire value."""
-
-    REGISTER = "register"  # a new account with this card
-    REBIND = "rebind"  # a new card for an existing account
-    SIGN_IN = "sign-in"  # prove possession, bind nothing (`hca-bind verify`)
+from client.purpose import Purpose
 
 
 @dataclass(frozen=True)
@@ -126,6 +119,8 @@ class Receipt:
 
 def idempotency_key() -> str:
     """A fresh Idempotency-Key: 128 random bits in hex, one for each binding a person starts."""
+    import secrets
+
     return secrets.token_hex(16)
 
 

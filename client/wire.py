@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from client import port
 from client.form import is_plain
+from client.purpose import Purpose
 from client.text import clean
 
 Identifier = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
@@ -73,14 +74,14 @@ class Description(Struct, frozen=True):
 
 
 class ChallengeRequest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    purpose: port.Purpose
+    purpose: Purpose
     account: AccountName | msgspec.UnsetType = msgspec.UNSET
 
 
 class Challenge(Struct, frozen=True):
     id: Identifier
     nonce: Nonce
-    purpose: port.Purpose
+    purpose: Purpose
     account: AccountName | None
     expires: Moment
 
@@ -120,7 +121,7 @@ class BindingRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Receipt(Struct, frozen=True):
     id: Identifier
-    purpose: port.Purpose
+    purpose: Purpose
     account: AccountName
     holder: Text
     category: CategoryId

@@ -14,7 +14,7 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
-from client.port import Purpose
+from client.purpose import Purpose
 from screens.language import N_, Words
 from screens.messages import BackWanted, Continued, LanguageWanted, QuitWanted
 from screens.prose import Prose

@@ -11,7 +11,6 @@ from typing import Protocol
 from card.errors import CardError
 from card.pin import Pin
 from card.port import Card, Readers, Tracer
-from client.errors import ClientError
 from client.port import (
     Challenge,
     Service,
@@ -20,7 +19,7 @@ from client.port import (
     idempotency_key,
     signed_message,
 )
-from screens.wizard import CardOnTable, Check, Component, Failure
+from screens.wizard import CardOnTable, Check, Component, failure_of
 
 
 class Backends(Protocol):
@@ -46,16 +45,11 @@ class Backends(Protocol):
     def tracer(self) -> Tracer | None: ...
 
 
-def failure_of(error: CardError | ClientError) -> Failure:
-    """The stable code and facts of a typed error; its text stays where it was raised."""
-    return Failure(error.code, error.facts())
-
-
 def attempt(component: Component, look: Callable[[], str], *, warning: bool = False) -> Check:
-    """Run one check; a typed error becomes its outcome, so the list always completes."""
+    """Run one check; an error becomes its outcome, so the list always completes."""
     try:
         return Check(component, look())
-    except (CardError, ClientError) as error:
+    except Exception as error:  # noqa: BLE001 - a defect too is one row, not the end of the list
         return Check(component, failure=failure_of(error), warning=warning)
 
 

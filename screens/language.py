@@ -5,8 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from gettext import translation
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from client.port import Label
+if TYPE_CHECKING:
+    from client.port import Label
+
 
 LOCALE_FOLDER = Path(__file__).with_name("locale")
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from card.pin import Pin
-from client.port import Purpose
+from client.purpose import Purpose
+
+if TYPE_CHECKING:
+    from card.pin import Pin
 
 
 class Started(Message):

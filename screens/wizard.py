@@ -10,11 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from card.port import CardCategory, HolderCertificate, PinRules, Slot, SlotState
-from client.port import Challenge, Purpose, Receipt, ServiceDescription, Session, Verification
+from client.purpose import Purpose
+
+if TYPE_CHECKING:  # the first frame needs none of these
+    from card.port import HolderCertificate, PinRules, Slot
+    from client.port import Challenge, Receipt, ServiceDescription, Session, Verification
 
 Fact = str | int | None
+UNEXPECTED = "app.unexpected"  # an exception that no error tree foresees
 LOW_TRIES = 2  # at or below this the wizard warns before the first digit
 
 
@@ -73,6 +78,19 @@ class Failure:
 
     code: str
     facts: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def cancelled(self) -> bool:
+        """Not a failure at all: the person changed their mind."""
+        return self.code.endswith(".cancelled")
+
+
+def failure_of(error: Exception) -> Failure:
+    """The code and facts of a typed error; any other is a defect, named by its type alone."""
+    code, facts = getattr(error, "code", None), getattr(error, "facts", None)
+    if isinstance(code, str) and callable(facts):
+        return Failure(code, facts())
+    return Failure(UNEXPECTED, {"kind": type(error).__name__})
 
 
 @dataclass(frozen=True)
@@ -136,7 +154,7 @@ class Wizard:
     @property
     def cards(self) -> tuple[Slot, ...]:
         """The slots with a card in them, readable or not."""
-        return tuple(slot for slot in self.slots if slot.state is not SlotState.EMPTY)
+        return tuple(slot for slot in self.slots if slot.filled)
 
     @property
     def undecided(self) -> bool:
@@ -221,7 +239,7 @@ def card_read(wizard: Wizard, card: CardOnTable) -> Wizard:
 
 def category_matches(wizard: Wizard, category: str) -> bool:
     """True when the category that the person chose is the one in the card's certificate."""
-    return wizard.card is not None and wizard.card.certificate.category == CardCategory(category)
+    return wizard.card is not None and wizard.card.certificate.category == category
 
 
 def prepare_pin(wizard: Wizard, account: str | None = None) -> Wizard:
@@ -385,7 +403,7 @@ def slots_changed(wizard: Wizard, slots: tuple[Slot, ...]) -> Wizard:
         return wizard
     if after is None:
         return _card_lost(wizard, "card.reader.gone")
-    if after.state is SlotState.EMPTY or (before is not None and after.changes > before.changes):
+    if not after.filled or (before is not None and after.changes > before.changes):
         return _card_lost(wizard, "card.removed")
     return wizard
 
@@ -403,7 +421,7 @@ def readers_lost(wizard: Wizard, failure: Failure) -> Wizard:
 def returned(wizard: Wizard) -> bool:
     """True when the lost card's slot holds a card again, so that it should be read anew."""
     slot = _slot(wizard.slots, wizard.reader)
-    return wizard.card_gone and slot is not None and slot.state is not SlotState.EMPTY
+    return wizard.card_gone and slot is not None and slot.filled
 
 
 def waits_for_service(wizard: Wizard) -> bool:
@@ -452,6 +470,8 @@ _CARD_LOST = ("card.removed", "card.absent", "card.reader.gone", "card.reset", "
 
 def failed(wizard: Wizard, failure: Failure) -> Wizard:
     """The running work failed: where the wizard stands then, and what it still knows."""
+    if failure.cancelled:
+        return cancelled(wizard)
     work = wizard.busy
     wizard = replace(wizard, busy=None, failure=failure)
     code = failure.code

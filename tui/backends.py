@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from card.port import Readers, Tracer
     from client.port import Service
-    from tui.settings import Settings
 
 
 class RealBackends:
     """What `hca-bind` works with in earnest."""
 
-    def __init__(self, settings: Settings, tracer: Tracer | None = None) -> None:
-        self._settings = settings
+    def __init__(
+        self, service: str | None = None, ca: Path | None = None, tracer: Tracer | None = None
+    ) -> None:
+        """`service` and `ca` are the command line's; what is None comes from the settings."""
+        self._given = (service, ca)
         self._readers: Readers | None = None
         self.tracer = tracer
 
@@ -28,10 +31,12 @@ class RealBackends:
     def service(self) -> Service:
         from client.errors import ServiceUnset
         from client.https import HttpsService
+        from tui.settings import load
 
-        if self._settings.service is None:
+        settings = load(*self._given)
+        if settings.service is None:
             raise ServiceUnset
-        return HttpsService(self._settings.service, ca_file=self._settings.ca)
+        return HttpsService(settings.service, ca_file=settings.ca)
 
     def library(self) -> str:
         from card.components import library

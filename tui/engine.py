@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from card.errors import CardCancelled, CardError
-from client.errors import ClientCancelled, ClientError
-from client.port import Purpose, idempotency_key
+from client.purpose import Purpose
 from screens import wizard
-from screens.wizard import Failure, Step, Submission, Wizard, Work
+from screens.wizard import Step, Submission, Wizard, Work
 from tui.worker import Worker
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ class Engine:
             case Step.FORM if now.submission is not None:
                 self._register(now.submission)
             case Step.SIGN_IN if now.session is not None:
-                self._bind(now.submission or Submission(idempotency_key()))
+                self._bind(now.submission or _new_submission({}))
             case Step.RECEIPT:
                 self.forget()
 
@@ -123,7 +122,7 @@ class Engine:
     def submit(self, fields: Mapping[str, str | bytearray]) -> None:
         """Send the account form, once; see `go_on` for sending it again."""
         if self.wizard.busy is None and not self.wizard.undecided:
-            self._register(Submission(idempotency_key(), fields))
+            self._register(_new_submission(fields))
 
     def forget(self) -> None:
         """Back to the first screen; nothing of this turn is kept."""
@@ -242,13 +241,8 @@ class Engine:
             apply: Callable[[Wizard], Wizard]
             try:
                 result = job()
-            except (CardCancelled, ClientCancelled):
-                apply = wizard.cancelled
-            except (CardError, ClientError) as error:
-                apply = partial(wizard.failed, failure=Failure(error.code, error.facts()))
             except Exception as error:  # noqa: BLE001 - a defect must not take the wizard along
-                kind = type(error).__name__
-                apply = partial(wizard.failed, failure=Failure("app.unexpected", {"kind": kind}))
+                apply = partial(wizard.failed, failure=wizard.failure_of(error))
             else:
 
                 def apply(now: Wizard) -> Wizard:
@@ -289,12 +283,12 @@ class Engine:
             try:
                 readers = self._backends.readers()
                 known = readers.slots() if known is None else readers.wait(known)
-            except CardCancelled:
-                return
-            except CardError as error:
-                if error.code != lost:
-                    lost = error.code
-                    failure = Failure(error.code, error.facts())
+            except Exception as error:  # noqa: BLE001 - a defect is shown like any other failure
+                failure = wizard.failure_of(error)
+                if failure.cancelled:
+                    return
+                if failure.code != lost:
+                    lost = failure.code
                     self._post(partial(self._event, partial(wizard.readers_lost, failure=failure)))
                 known = None
                 self._ended.wait(READERS_RETRY_SECONDS)
@@ -312,11 +306,9 @@ class Engine:
 
     def _follow_service(self) -> None:
         """On its own thread, while a step waits for the service: ask for it now and then."""
-        try:
-            service = self._backends.service()
-        except ClientError:
-            self._watching_service = False
-            return
+        from client.errors import ClientError
+
+        service = self._backends.service()
         while not self._ended.wait(SERVICE_RETRY_SECONDS) and wizard.waits_for_service(self.wizard):
             try:
                 description = service.describe()
@@ -371,15 +363,21 @@ class Engine:
         """On the worker thread: let go of the card, and sign out."""
         self._close_card()
         if session is not None and self._service is not None:
-            try:
+            from client.errors import ClientError
+
+            with suppress(ClientError):  # an open session runs out by itself
                 self._service.sign_out(session)
-            except ClientError:
-                return  # the session runs out by itself
 
     def _close_service(self) -> None:
         if self._service is not None:
             self._service.close()
             self._service = None
+
+
+def _new_submission(fields: Mapping[str, str | bytearray]) -> Submission:
+    from client.port import idempotency_key
+
+    return Submission(idempotency_key(), fields)
 
 
 def _wipe_secrets(submission: Submission) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from card.errors import (
     CardAbsent,
-    CardError,
     LastTryUnconfirmed,
     NoReader,
     PinBlocked,
@@ -18,9 +17,11 @@ from card.errors import (
 )
 from card.port import SlotState
 from client.errors import ClientError
-from client.port import FieldKind, Purpose, idempotency_key
+from client.port import FieldKind, idempotency_key
+from client.purpose import Purpose
 from screens.form_rules import COMPLAINTS, complaint_about
-from tui.errors import AppError, Cancelled, FormFieldMissing, NoTerminal
+from screens.wizard import UNEXPECTED
+from tui.errors import Cancelled, FormFieldMissing, NoTerminal
 from tui.prompt import Terminal, read_secret
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from screens.wizard import Fact
 
 DONE, REFUSED, USAGE, ENVIRONMENT, CANCELLED = range(5)  # the exit statuses
+DEFECT = 70  # EX_SOFTWARE of sysexits.h
 CONFIRMATION = "YES"
 _ENVIRONMENT = ("pcsc.", "net.", "card.reader.", "card.absent", "service.unavailable")
 
@@ -41,7 +43,7 @@ def status_of(code: str) -> int:
     if code.endswith(".cancelled"):
         return CANCELLED
     if code.startswith("app."):
-        return USAGE
+        return DEFECT if code == UNEXPECTED else USAGE
     return ENVIRONMENT if code.startswith(_ENVIRONMENT) else REFUSED
 
 
@@ -98,7 +100,10 @@ class LineMode:
         self._terminal: Terminal | None = None
 
     def run(self, purpose: Purpose) -> int:
-        """Do the whole job; the exit status. `SIGN_IN` verifies and binds nothing."""
+        """Do the whole job; `SIGN_IN` verifies and binds nothing.
+
+        Returns DONE. Raises CardError, ClientError, AppError.
+        """
         service: Service | None = None
         card: Card | None = None
         try:
@@ -111,12 +116,8 @@ class LineMode:
                 self._register(service, description, verification)
             elif purpose is Purpose.REBIND:
                 self._rebind(service, verification, account or "")
-        except (CardError, ClientError, AppError) as error:
-            self._say.error(error.code, error.facts())
-            return status_of(error.code)
         except KeyboardInterrupt:
-            self._say.error(Cancelled.code, {})
-            return CANCELLED
+            raise Cancelled from None
         finally:
             if card is not None:
                 card.close()

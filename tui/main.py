@@ -7,10 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from card.errors import CardError
-from client.errors import ClientError
 from screens.language import Language
-from tui.errors import AppError, FileUnusable, ScenarioUnknown, TerminalUnfit
 from tui.terminal import (
     accept_any_bytes,
     bare_console,
@@ -36,15 +33,11 @@ def run(arguments: list[str]) -> int:
     """The exit status of one command line: 0 to 4 (see `tui.line`), 70 for a defect."""
     options = parser().parse_args(arguments)
     try:
-        status: int = COMMANDS[options.command](options)
-    except (AppError, CardError, ClientError) as error:
-        from tui.line import status_of
-
-        _reporter(options).error(error.code, error.facts())
-        return status_of(error.code)
+        return COMMANDS[options.command](options)
     except KeyboardInterrupt:
         return 4
-    return status
+    except Exception as error:  # noqa: BLE001 - people get the catalogue's words, never a traceback
+        return _failed(options, error)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -114,10 +107,9 @@ def _wizard(options: argparse.Namespace) -> int:
     prepare_environment()
     _fit()
     from tui.backends import RealBackends
-    from tui.settings import load
 
-    settings = load(options.service, options.ca)
-    return _full_screen(_app(RealBackends(settings, _tracer(options)), options))
+    backends = RealBackends(options.service, options.ca, _tracer(options))
+    return _full_screen(_app(backends, options))
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -129,6 +121,8 @@ def _demo(options: argparse.Namespace) -> int:
             sys.stdout.write(f"{name:22} {words(scenario.about)}\n")
         return 0
     if options.scenario not in SCENARIOS:
+        from tui.errors import ScenarioUnknown
+
         raise ScenarioUnknown(options.scenario)
     prepare_environment()
     if options.autopilot is None:
@@ -147,13 +141,13 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from client.port import Purpose
+    from client.purpose import Purpose
 
     return _line_mode(options, Purpose.SIGN_IN)
 
 
 def _bind(options: argparse.Namespace) -> int:
-    from client.port import Purpose
+    from client.purpose import Purpose
 
     return _line_mode(options, Purpose(options.purpose))
 
@@ -194,6 +188,15 @@ COMMANDS = {
 }
 
 
+def _failed(options: argparse.Namespace, error: Exception) -> int:
+    from screens.wizard import failure_of
+    from tui.line import status_of
+
+    failure = failure_of(error)
+    _reporter(options).error(failure.code, failure.facts)
+    return status_of(failure.code)
+
+
 # --- what they share -----------------------------------------------------------------------------
 
 
@@ -206,12 +209,15 @@ def _language(options: argparse.Namespace) -> Language:
 
 def _fit() -> None:
     if not full_screen_possible():
+        from tui.errors import TerminalUnfit
+
         raise TerminalUnfit
 
 
 def _tracer(options: argparse.Namespace) -> Tracer | None:
     if options.trace is None:
         return None
+    from tui.errors import FileUnusable
     from tui.trace import trace_to
 
     try:
@@ -247,10 +253,10 @@ def _reporter(options: argparse.Namespace) -> Reporter:
 def _line_mode(options: argparse.Namespace, purpose: str) -> int:
     import tomllib
 
-    from client.port import Purpose
+    from client.purpose import Purpose
     from tui.backends import RealBackends
+    from tui.errors import FileUnusable
     from tui.line import Answers, LineMode
-    from tui.settings import load
 
     form: dict[str, object] = {}
     if path := getattr(options, "form", None):
@@ -266,5 +272,5 @@ def _line_mode(options: argparse.Namespace, purpose: str) -> int:
         password_fd=getattr(options, "password_fd", None),
         confirm_last_try=options.confirm_last_try,
     )
-    backends = RealBackends(load(options.service, options.ca), _tracer(options))
+    backends = RealBackends(options.service, options.ca, _tracer(options))
     return LineMode(backends, _reporter(options), answers).run(Purpose(purpose))

@@ -16,7 +16,6 @@ class Settings:
 
     service: str | None = None
     ca: Path | None = None
-    reader: str | None = None
 
 
 def settings_file() -> Path:
@@ -26,7 +25,7 @@ def settings_file() -> Path:
     return platformdirs.user_config_path("hca-bind") / "settings.toml"
 
 
-def load(service: str | None, ca: Path | None, reader: str | None = None) -> Settings:
+def load(service: str | None, ca: Path | None) -> Settings:
     """The settings of this run. Raises FileUnusable."""
     stored = _stored() if service is None or ca is None else {}
     address = service or os.environ.get("HCA_BIND_SERVICE") or stored.get("url")
@@ -34,7 +33,6 @@ def load(service: str | None, ca: Path | None, reader: str | None = None) -> Set
     return Settings(
         service=str(address) if address else None,
         ca=Path(str(trust)) if trust else None,
-        reader=reader,
     )
 
 

@@ -36,7 +36,8 @@ from client.errors import (
     VerificationUnknown,
 )
 from client.form import accepts
-from client.port import FieldKind, FormField, Purpose
+from client.port import FieldKind, FormField
+from client.purpose import Purpose
 from client.sandbox.faults import Fault
 from client.sandbox.form import ACCOUNT, ACCOUNT_FORM, PASSWORD
 from client.sandbox.holder import read_holder, short

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from client.port import Purpose
+from client.purpose import Purpose
 from screens.facts import rows
 from screens.frame import StepScreen
 from screens.language import N_

@@ -8,7 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 
-from client.port import Purpose
+from client.purpose import Purpose
 from screens.facts import rows
 from screens.frame import StepScreen
 from screens.language import N_

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from client.port import Purpose
+from client.purpose import Purpose
 from screens.frame import StepScreen
 from screens.language import N_
 from screens.menu import Menu

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from client.port import Purpose, Service, Verification, idempotency_key, signed_message
+from client.port import Service, Verification, idempotency_key, signed_message
+from client.purpose import Purpose
 
 SUBJECT_TYPE = bytes.fromhex("060760867601640201")  # 2.16.886.1.100.2.1
 HPC = bytes.fromhex("06086086760164030107")

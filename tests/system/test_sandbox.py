@@ -20,7 +20,8 @@ from invented_card import Authority, account_fields, rsa_key
 
 from client.errors import ClientError
 from client.https import HttpsService
-from client.port import Purpose, Receipt, Session, Verification, idempotency_key
+from client.port import Receipt, Session, Verification, idempotency_key
+from client.purpose import Purpose
 
 PATIENCE = 60.0  # seconds
 RUN = """

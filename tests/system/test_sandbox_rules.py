@@ -13,14 +13,8 @@ from invented_card import MOICA, Authority, InventedCard, account_fields, rsa_ke
 
 from client.errors import ClientError, FormInvalid, SignInPaused
 from client.https import HttpsService
-from client.port import (
-    Purpose,
-    Receipt,
-    Service,
-    Verification,
-    idempotency_key,
-    signed_message,
-)
+from client.port import Receipt, Service, Verification, idempotency_key, signed_message
+from client.purpose import Purpose
 from client.sandbox.faults import Fault
 from client.sandbox.rules import TRIES
 from client.sandbox.server import Sandbox

@@ -18,14 +18,8 @@ from raw_server import Identity, RawServer, Reply, Then, http, identity, json_re
 from client import errors
 from client.errors import ClientError
 from client.https import HttpsService
-from client.port import (
-    Challenge,
-    Label,
-    Purpose,
-    Session,
-    Verification,
-    idempotency_key,
-)
+from client.port import Challenge, Label, Session, Verification, idempotency_key
+from client.purpose import Purpose
 
 NOW = datetime.now(UTC)
 SOON = NOW + timedelta(minutes=5)

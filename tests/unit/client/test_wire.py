@@ -16,7 +16,8 @@ from client import wire
 from client.errors import ServiceNonsense
 from client.https import _decode
 from client.line import Answer
-from client.port import FieldKind, Label, Purpose
+from client.port import FieldKind, Label
+from client.purpose import Purpose
 
 Json = dict[str, Any]
 
