@@ -35,7 +35,7 @@ class Holder:
 
 def short(card: str) -> str:
     """The short card number: the fingerprint's last eight hex digits, as XXXX-XXXX."""
-    tail = card[-8:]
+    tail = card[-8:].upper()
     return f"{tail[:4]}-{tail[4:]}"
 
 
