@@ -12,9 +12,10 @@ from card.errors import CardError
 from client.errors import ClientError
 from client.port import Label
 from screens.troubleshooting.catalogue import Condition, Entry, Fixer, entries, entry, ranked_causes
+from tui.errors import AppError
 
 OWN = frozenset({"app", "card", "net", "sandbox", "service"})
-PROGRAM = frozenset({"app.unexpected", "app.cancelled"})
+PROGRAM = frozenset({"app.unexpected"})
 STEP_COLUMNS, STEP_LINES = 75, 2  # of 80, less the number and the margin
 # What other programs report, by source: a code, or a first and a last one.
 FOREIGN = {
@@ -53,7 +54,7 @@ def error_codes() -> dict[str, frozenset[str]]:
 
     return {
         kind.code: frozenset(kind.__dataclass_fields__)
-        for root in (CardError, ClientError)
+        for root in (CardError, ClientError, AppError)
         for kind in walk(root)
         if "code" in vars(kind)
     }
