@@ -146,10 +146,17 @@ class Service(Protocol):
     def register(
         self, verification: Verification, fields: Mapping[str, str | bytearray], key: str
     ) -> Receipt:
-        """Create the account with the verified card; values of secret fields are bytearrays."""
+        """Create the account with the verified card.
+
+        Values of secret fields are bytearrays in UTF-8 and stay the caller's to wipe, so that the
+        same submission can be sent again under the same key.
+        """
         ...
 
-    def sign_in(self, account: str, password: bytearray) -> Session: ...
+    def sign_in(self, account: str, password: bytearray) -> Session:
+        """`password` in UTF-8; it stays the caller's to wipe. Sent once, never repeated."""
+        ...
+
     def rebind(self, session: Session, verification: Verification, key: str) -> Receipt:
         """綁定新憑證 IC 卡: the verified card replaces the account's present one."""
         ...

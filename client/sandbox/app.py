@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -152,6 +153,8 @@ def _endpoint(operation: Operation, store: Store, rules: Rules) -> Callable[[Req
             return _refusal(error).response()
         except HTTPException:
             raise
+        except ClientDisconnect:  # cancelled over there; nobody reads this answer
+            return Response()
         except sqlite3.Error:  # locked by another program, or the disk is full
             log.exception("%s: the store", operation.name)
             return _refusal(errors.ServiceUnavailable()).response()

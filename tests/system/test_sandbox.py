@@ -262,6 +262,21 @@ def test_a_taken_port_and_a_foreign_directory_are_said_by_code(
         assert (caught.value.code, caught.value.facts()) == ("sandbox.data", {"path": str(data)})
 
 
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+def test_a_card_ca_that_cannot_be_used(tmp_path: Path, content: bytes | None) -> None:
+    from client.sandbox.server import run
+
+    card_ca = tmp_path / "card-ca.pem"
+    if content is not None:
+        card_ca.write_bytes(content)
+    with pytest.raises(ClientError) as caught:
+        run(0, tmp_path / "data", card_ca)
+    assert (caught.value.code, caught.value.facts()) == (
+        "net.tls.ca-file",
+        {"path": str(card_ca)},
+    )
+
+
 def assert_one_binding(sandbox: Process, account: str) -> None:
     query = (
         "SELECT (SELECT count(*) FROM accounts WHERE account = '{0}'), count(*)"
