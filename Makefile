@@ -30,8 +30,8 @@ lint: .dev ## run the checks that need no test
 	$(BIN)/lint-imports
 	shellcheck $(filter-out %.py,$(wildcard .ci/*))
 
-bench: .dev ## measure against the references
-	$(BIN)/python tests/bench
+bench: .dev ## measure against the references (BENCH="first-frame --json FILE")
+	PYTHONPATH=tests/system $(BIN)/python tests/bench $(BENCH)
 
 messages: .dev ## bring the translations up to date with the sources
 	$(BIN)/python .ci/messages.py

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import apdus
 import first_frame
 from figure import as_json, as_table
 
-MEASUREMENTS = {"first-frame": first_frame.measure}
+MEASUREMENTS = {"first-frame": first_frame.measure, "apdus": apdus.measure}
 
 
 def main() -> None:

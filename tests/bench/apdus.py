@@ -1,0 +1,134 @@
+"""How many APDUs one binding costs, counted by the card: hca-bind's own and OpenSC's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from figure import Figure
+from pcscd import Pcscd, wait_until
+
+from card.virtual import vpcd
+from card.virtual.authority import Authority
+from card.virtual.card import VirtualCard
+from card.virtual.profile import Profile
+from client.sandbox.server import Sandbox
+
+ROOT = Path(__file__).parents[2]
+MOST = 24  # what was promised of one binding
+SECONDS = 60
+ACCOUNT, PASSWORD = "bench-nurse", b"Bench-password-1"
+
+
+@contextmanager
+def descriptor(content: bytes) -> Iterator[int]:
+    """The reading end of a pipe that holds `content`."""
+    reading, writing = os.pipe()
+    os.write(writing, content)
+    os.close(writing)
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+
+
+@contextmanager
+def inserted(card: VirtualCard, daemon: Pcscd) -> Iterator[None]:
+    """The card in the daemon's first reader."""
+    stop = threading.Event()
+    serve = threading.Thread(target=vpcd.serve, args=(card, "127.0.0.1", daemon.ports[0], stop))
+    serve.start()
+    try:
+        wait_until(lambda: "  Yes  " in _output(daemon.environment, "opensc-tool", "-l"), "a card")
+        yield
+    finally:
+        stop.set()
+        serve.join(SECONDS)
+
+
+def _output(environment: Mapping[str, str], *command: str, keep: Sequence[int] = ()) -> str:
+    """What a program prints. RuntimeError, with its complaint, when it fails."""
+    done = subprocess.run(
+        command,
+        env=environment,
+        pass_fds=keep,
+        capture_output=True,
+        timeout=SECONDS,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def _bind(sandbox: Sandbox, pin: bytes, environment: Mapping[str, str]) -> None:
+    """綁定新憑證 IC 卡, from the reader to the receipt."""
+    with descriptor(pin + b"\n") as first, descriptor(PASSWORD + b"\n") as second:
+        _output(
+            environment,
+            *(str(ROOT / ".venv/bin/hca-bind"), "bind", "--purpose", "rebind"),
+            *("--service", sandbox.url, "--ca", str(sandbox.ca_file), "--account", ACCOUNT),
+            *("--pin-fd", str(first), "--password-fd", str(second), "--json"),
+            keep=(first, second),
+        )
+
+
+def _with_opensc(folder: Path, pin: bytes, environment: Mapping[str, str]) -> None:
+    """What a script would do instead: read the certificate and sign a digest."""
+    (folder / "digest").write_bytes(bytes(32))
+    _output(environment, "pkcs15-tool", "--read-certificate", "01")
+    _output(
+        environment,
+        *("pkcs15-crypt", "--sign", "--key", "01", "--pkcs1", "--sha-256", "--pin", pin.decode()),
+        *("--raw", "--input", str(folder / "digest"), "--output", str(folder / "signature")),
+    )
+
+
+def measure(runs: int) -> list[Figure]:
+    """Counts do not vary by chance: two runs of each show it, however many were asked for."""
+    ours: list[int] = []
+    theirs: list[int] = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        authority = Authority.create()
+        card = VirtualCard(Profile.named("ok"), authority)
+        sandbox = stack.enter_context(
+            Sandbox(folder / "service", trusted_card_roots=[authority.chain_pem])
+        )
+        sandbox.seed_account(ACCOUNT, PASSWORD)
+        daemon = Pcscd(folder)
+        stack.callback(daemon.stop)
+        daemon.start()
+        stack.enter_context(inserted(card, daemon))
+        configuration = folder / "opensc.conf"
+        configuration.write_text(
+            f'app default {{ card_atr {card.atr.hex(":")} {{ driver = "MaskTech"; }} '
+            "framework pkcs15 { use_file_caching = no; } }"
+        )
+        environment = {**daemon.environment, "HOME": str(folder), "OPENSC_CONF": str(configuration)}
+        pin = card.profile.pin.value
+
+        def spent(job: Callable[[], None]) -> int:
+            before = card.transmitted
+            job()
+            return card.transmitted - before
+
+        for _ in range(min(runs, 2)):
+            ours.append(spent(lambda: _bind(sandbox, pin, environment)))
+            theirs.append(spent(lambda: _with_opensc(folder, pin, environment)))
+    return [
+        Figure(
+            "one binding",
+            "APDUs",
+            "pkcs15-tool --read-certificate and pkcs15-crypt --sign",
+            tuple(ours),
+            tuple(theirs),
+            most=MOST,
+        )
+    ]
