@@ -56,7 +56,7 @@ def wrap(text: Content, width: int) -> Content:
         marker = MARKER.match(line.plain)
         indent = min(sum(map(get_character_cell_size, marker[0])) if marker else 0, width // 3)
         first, *rest = line.divide(line_starts(line.plain, max(1, width), indent))
-        rows += [first, *(Content(" " * indent) + row for row in rest)]
+        rows += [first.rstrip(), *(Content(" " * indent) + row.rstrip() for row in rest)]
     return Content("\n").join(rows)
 
 
