@@ -4,7 +4,7 @@ BIN := .venv/bin
 QUICK := tests/unit/ tests/contract/
 TESTS := $(wildcard $(QUICK)) $(filter-out $(QUICK) tests/bench/,$(wildcard tests/*/))
 
-.PHONY: help install demo test lint bench lock messages
+.PHONY: help install demo test lint bench pictures lock messages
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -35,6 +35,9 @@ bench: .dev ## measure against the references (BENCH="first-frame --json FILE")
 
 messages: .dev ## bring the translations up to date with the sources
 	$(BIN)/python .ci/messages.py
+
+pictures: .dev ## draw the README's pictures with the program itself
+	$(BIN)/python .ci/pictures.py
 
 lock: .dev ## lock what pyproject.toml asks for (LOCK=--upgrade: the newest versions)
 	$(BIN)/pip install --quiet uv
