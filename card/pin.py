@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from card.errors import PinSpent
 
-CAPACITY = 64  # bytes; no card's PIN comes near, so the buffer never grows and never moves
+CAPACITY = 256  # bytes; no PIN or password comes near, so the buffer never grows or moves
 
 
 def _lock(buffer: bytearray) -> None:
@@ -82,6 +82,15 @@ class Pin:
         finally:
             view.release()
             self.wipe()
+
+    @contextmanager
+    def wiped_on_error(self) -> Iterator[None]:
+        """Wipe when the block raises, an interrupt by the keyboard included."""
+        try:
+            yield
+        except BaseException:
+            self.wipe()
+            raise
 
     def copy_into(self, target: bytearray) -> None:
         """Append the bytes to `target`, whose owner wipes it; for passwords, never for a PIN."""

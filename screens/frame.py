@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
 from client.purpose import Purpose
@@ -48,6 +49,8 @@ WORK_NAMES = {
     Work.SIGNING_IN: N_("Signing in …"),
     Work.BINDING: N_("Binding the new card …"),
 }
+TICKS_PER_SECOND = 2
+SECONDS_TOLD = 3  # work that takes longer says for how long it has run
 Key = tuple[str, str]  # what is printed on the key, and what it does
 
 
@@ -253,6 +256,11 @@ class StepScreen(FramedScreen):
 
     HELP_LINES: ClassVar[tuple[str, ...]] = ()  # message ids, a paragraph each
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._ticking: Timer | None = None
+        self._ticks = 0
+
     @property
     def wizard(self) -> Wizard:
         return self.shell.wizard
@@ -277,6 +285,20 @@ class StepScreen(FramedScreen):
         self.frame(title, self.keys(wizard), names, at)
         self.fill(wizard)
         self.notice(self._notice(wizard))
+        self._tell_time(wizard.busy)
+
+    def _tell_time(self, busy: Work | None) -> None:
+        """While work runs, two small updates a second show that it does."""
+        if busy is None and self._ticking is not None:
+            self._ticking.stop()
+            self._ticking = None
+        elif busy is not None and self._ticking is None:
+            self._ticks = 0
+            self._ticking = self.set_interval(1 / TICKS_PER_SECOND, self._tick)
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        self.notice(self._notice(self.wizard))
 
     def keys(self, wizard: Wizard) -> list[Key]:
         _ = self.words
@@ -296,7 +318,10 @@ class StepScreen(FramedScreen):
     def _notice(self, wizard: Wizard) -> Content | None:
         _ = self.words
         if wizard.busy is not None:
-            return Content(f"... {_(WORK_NAMES[wizard.busy])}")
+            dots = "." * (self._ticks % 3 + 1)
+            seconds = self._ticks // TICKS_PER_SECOND
+            waited = f"  {seconds} s" if seconds >= SECONDS_TOLD else ""
+            return Content(f"{dots:3} {_(WORK_NAMES[wizard.busy])}{waited}")
         if wizard.failure is None:
             return None
         remedy = self.shell.remedy_of(wizard.failure)

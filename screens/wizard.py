@@ -514,10 +514,15 @@ def _tries_known(wizard: Wizard, failure: Failure) -> Wizard:
     return replace(wizard, card=replace(wizard.card, tries_left=tries))
 
 
+def decides(code: str) -> bool:
+    """True when a failure of this code means that what was submitted was surely not carried out."""
+    return code.startswith(_DECIDED)
+
+
 def _submission_failed(wizard: Wizard, failure: Failure) -> Wizard:
     if failure.code == "service.session.expired":
         return replace(wizard, session=None)  # sign in again, then send the same one
-    if not failure.code.startswith(_DECIDED):
+    if not decides(failure.code):
         return wizard
     wizard = replace(wizard, submission=None)
     if failure.code.startswith(_PROOF_LOST):

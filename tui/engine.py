@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,7 +19,7 @@ from tui.worker import Worker
 
 if TYPE_CHECKING:
     from card.pin import Pin
-    from card.port import Card, Slot
+    from card.port import Card, Readers, Slot
     from client.port import Challenge, Receipt, Service, ServiceDescription, Session
     from screens.jobs import Backends
 
@@ -46,9 +46,10 @@ class Engine:
         self._generation = 0
         self._card: Card | None = None
         self._service: Service | None = None
-        self._jobs = Worker("jobs")
-        self._readers_watch = Worker("readers-watch")
-        self._service_watch = Worker("service-watch")
+        self._jobs = Worker("jobs", self._defect)
+        self._readers_watch = Worker("readers-watch", self._defect)
+        self._service_watch = Worker("service-watch", self._defect)
+        self._readers: Readers | None = None
         self._watching_readers = False
         self._watching_service = False
         self._ended = threading.Event()
@@ -139,8 +140,8 @@ class Engine:
             self._service.cancel()
         self._jobs.submit(partial(self._tidy, self.wizard.session))
         self._jobs.submit(self._close_service)
-        if self._watching_readers:
-            self._backends.readers().cancel()
+        if self._readers is not None:
+            self._readers.cancel()
 
     # --- the work ---------------------------------------------------------------------------------
 
@@ -281,7 +282,7 @@ class Engine:
         lost: str | None = None
         while not self._ended.is_set():
             try:
-                readers = self._backends.readers()
+                self._readers = readers = self._backends.readers()
                 known = readers.slots() if known is None else readers.wait(known)
             except Exception as error:  # noqa: BLE001 - a defect is shown like any other failure
                 failure = wizard.failure_of(error)
@@ -308,16 +309,16 @@ class Engine:
         """On its own thread, while a step waits for the service: ask for it now and then."""
         from client.errors import ClientError
 
-        service = self._backends.service()
-        while not self._ended.wait(SERVICE_RETRY_SECONDS) and wizard.waits_for_service(self.wizard):
-            try:
-                description = service.describe()
-            except ClientError:
-                continue
-            self._post(partial(self._service_back, description))
-            break
-        service.close()
-        self._watching_service = False
+        try:
+            service = self._backends.service()
+            with closing(service):
+                while not self._ended.wait(SERVICE_RETRY_SECONDS):
+                    if not wizard.waits_for_service(self.wizard):
+                        return
+                    with suppress(ClientError):
+                        self._post(partial(self._service_back, service.describe()))
+        finally:
+            self._watching_service = False
 
     def _service_back(self, description: ServiceDescription) -> None:
         if not wizard.waits_for_service(self.wizard):
@@ -329,6 +330,11 @@ class Engine:
             self._prepare(now)
         else:
             self._become(now)
+
+    def _defect(self, error: Exception) -> None:
+        """On a worker's thread: what nobody foresaw is shown like any other failure."""
+        failure = wizard.failure_of(error)
+        self._post(partial(self._event, partial(wizard.failed, failure=failure)))
 
     # --- the state, the card and the service ------------------------------------------------------
 

@@ -20,7 +20,7 @@ from client.errors import ClientError
 from client.port import FieldKind, idempotency_key
 from client.purpose import Purpose
 from screens.form_rules import COMPLAINTS, complaint_about
-from screens.wizard import UNEXPECTED
+from screens.wizard import UNEXPECTED, decides
 from tui.errors import Cancelled, FormFieldMissing, NoTerminal
 from tui.prompt import Terminal, read_secret
 
@@ -273,7 +273,7 @@ class LineMode:
             try:
                 return send()
             except ClientError as error:
-                if not error.retriable or not self._someone_there():
+                if decides(error.code) or not self._someone_there():
                     raise
                 self._say.error(error.code, error.facts())
             self._ask(

@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     bind.add_argument("--password-fd", type=int, metavar="N", help="rebind: its password")
 
     card = command("virtual-card", "a test card in a reader of Debian's vsmartcard-vpcd", common)
-    card.add_argument("--vpcd", required=True, metavar="HOST:PORT")
+    card.add_argument("--vpcd", required=True, type=_host_port, metavar="HOST:PORT")
     card.add_argument("--profile", default="ok", metavar="NAME|FILE", help="the card, as TOML")
     card.add_argument("--authority", type=Path, metavar="DIR", help="keep the test CA here")
 
@@ -98,6 +98,11 @@ def parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--account", metavar="NAME", help="make an account to sign in to")
     sandbox.add_argument("--password-fd", type=int, metavar="N", help="read its password there")
     return top
+
+
+def _host_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host or "localhost", int(port)
 
 
 # --- the commands --------------------------------------------------------------------------------
@@ -156,10 +161,10 @@ def _virtual_card(options: argparse.Namespace) -> int:
     from card.virtual import vpcd
     from card.virtual.profile import Profile
 
-    host, _, port = options.vpcd.rpartition(":")
+    host, port = options.vpcd
     path = Path(options.profile)
     profile = Profile.load(path) if path.exists() else Profile.named(options.profile)
-    vpcd.run(host or "127.0.0.1", int(port), profile, options.authority)
+    vpcd.run(host, port, profile, options.authority)
     return 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from card.errors import PinCharacters
 from card.pin import Pin
-from tui.errors import Cancelled, NoTerminal
+from tui.errors import Cancelled, FileUnusable, NoTerminal
 
 END_OF_LINE = b"\r\n"
 END_OF_INPUT = 0x04
@@ -18,10 +18,17 @@ KILL = 0x15
 
 
 def read_secret(descriptor: int) -> Pin:
-    """The bytes up to the end of a line or of the input, straight into a wiped buffer."""
+    """The bytes up to the end of a line or of the input, straight into a wiped buffer.
+
+    Raises FileUnusable where the descriptor is not open, or holds more than any secret has.
+    """
     secret = Pin()
-    while (byte := os.read(descriptor, 1)) and byte not in END_OF_LINE:
-        secret.append(byte[0])
+    try:
+        while (byte := os.read(descriptor, 1)) and byte not in END_OF_LINE:
+            if not secret.append(byte[0]):
+                raise FileUnusable(f"fd {descriptor}")
+    except OSError as error:
+        raise FileUnusable(f"fd {descriptor}") from error
     return secret
 
 
@@ -54,10 +61,9 @@ class Terminal:
         os.write(self._descriptor, f"{question} ".encode())
         secret = Pin()
         foreign = False
-        with self._unechoed():
+        with self._unechoed(), secret.wiped_on_error():
             while (byte := os.read(self._descriptor, 1)) not in END_OF_LINE:
                 if not byte or byte[0] == END_OF_INPUT:
-                    secret.wipe()
                     raise Cancelled
                 if byte[0] in ERASE:
                     secret.backspace()

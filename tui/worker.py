@@ -12,13 +12,15 @@ Job = Callable[[], None]
 class Worker:
     """Runs jobs on one daemon thread; a job that never returns cannot hang the program's end."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, defect: Callable[[Exception], None]) -> None:
+        """`defect` is told, on the worker's thread, of what a job let through."""
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._name = name
+        self._defect = defect
         self._thread: threading.Thread | None = None
 
     def submit(self, job: Job) -> None:
-        """Queue a job; it deals with its own errors."""
+        """Queue a job."""
         self._jobs.put(job)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
@@ -26,4 +28,8 @@ class Worker:
 
     def _run(self) -> None:
         while True:
-            self._jobs.get()()
+            job = self._jobs.get()
+            try:
+                job()
+            except Exception as error:  # noqa: BLE001 - a traceback would tear the screen
+                self._defect(error)
