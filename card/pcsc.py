@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -40,6 +41,7 @@ LOOK_AGAIN = 60_000  # ms; pcsc-lite can miss a reader that came between listing
 LOOK_OFTEN = 1_000  # ms; where the system knows no such pseudo reader (macOS)
 CANCEL_EVERY = 0.02  # seconds between two SCardCancel, until the waiting thread has noticed
 CANCELS = 100
+DENIED_AGAIN = 0.5  # seconds
 
 
 class Code(IntEnum):
@@ -66,7 +68,8 @@ class Code(IntEnum):
     SECURITY_VIOLATION = 0x8010006A
 
 
-# What a context answers once the daemon that it belonged to is gone.
+# What a context answers once the daemon that it belonged to is gone, or just going: access is
+# denied when a context is established, not later.
 STALE = frozenset(
     {
         Code.NO_SERVICE,
@@ -74,6 +77,7 @@ STALE = frozenset(
         Code.INVALID_HANDLE,
         Code.COMM_ERROR,
         Code.INTERNAL_ERROR,
+        Code.SECURITY_VIOLATION,
     }
 )
 
@@ -90,8 +94,8 @@ def failure(status: int, reader: str = "", in_use: bool = False) -> CardError:
             return PcscServiceMissing()
         case Code.SERVICE_STOPPED:
             return PcscServiceStopped()
-        case Code.INVALID_HANDLE | Code.COMM_ERROR if in_use:  # the daemon ended or is a new one
-            return PcscServiceStopped()
+        case Code.INVALID_HANDLE | Code.COMM_ERROR | Code.SECURITY_VIOLATION if in_use:
+            return PcscServiceStopped()  # the daemon ended, or is ending, or is a new one
         case Code.SECURITY_VIOLATION:
             return PcscServiceDenied()
         case Code.CANCELLED:
@@ -147,7 +151,12 @@ class _Context:
     def establish(self) -> int:
         """The handle. Raises PcscError."""
         if self.handle is None:
-            status, handle = self._scard.SCardEstablishContext(self._scard.SCARD_SCOPE_SYSTEM)
+            scope = self._scard.SCARD_SCOPE_SYSTEM
+            status, handle = self._scard.SCardEstablishContext(scope)
+            if _unsigned(status) == Code.SECURITY_VIOLATION:
+                # A daemon that is just ending says the same; one that stays says it again.
+                time.sleep(DENIED_AGAIN)
+                status, handle = self._scard.SCardEstablishContext(scope)
             if _unsigned(status) != Code.OK:
                 raise failure(_unsigned(status))
             self.handle = handle
@@ -219,7 +228,9 @@ class PcscReaders:
         if status != Code.OK:
             raise failure(status, reader)
         handle, protocol = results
-        connection = PcscConnection(scard, reader, handle, protocol)
+        connection = PcscConnection(
+            scard, reader, handle, protocol, still_there=lambda: self._is_present(reader)
+        )
         try:
             connection.read_atr()
         except BaseException:
@@ -272,9 +283,18 @@ class PcscReaders:
         if self._pnp and status == Code.OK:
             name, state, _ = results[0][-1]
             self._pnp = not (name == PNP and state & _STATE_UNKNOWN)
-        if status in STALE:
-            self._watch.release()
         return status
+
+    def _is_present(self, reader: str) -> bool:
+        """Whether a card stays in the reader; pcscd sees a removal up to 0.4 s after it."""
+        handle = self._work.handle
+        if handle is None:
+            return False
+        state = [(reader, _STATE_PRESENT)]
+        status, results = _split(self._scard.SCardGetStatusChange(handle, LOOK_OFTEN, state))
+        return status == Code.TIMEOUT or (
+            status == Code.OK and bool(results[0][0][1] & _STATE_PRESENT)
+        )
 
     def _stop_if_cancelled(self, context: _Context) -> None:
         with self._noticed:
@@ -286,8 +306,16 @@ class PcscReaders:
 class PcscConnection:
     """card.port.Connection: connected shared, left as it was."""
 
-    def __init__(self, scard: ModuleType, reader: str, handle: int, protocol: int) -> None:
+    def __init__(
+        self,
+        scard: ModuleType,
+        reader: str,
+        handle: int,
+        protocol: int,
+        still_there: Callable[[], bool],
+    ) -> None:
         self._scard = scard
+        self._still_there = still_there
         self._reader = reader
         self._handle = handle
         self._pci = (
@@ -318,6 +346,8 @@ class PcscConnection:
         finally:
             # A PIN may be in it. pyscard's own C buffer is freed unwiped; that is out of reach.
             octets[:] = [0] * len(octets)
+        if status == Code.OK and not results[0]:
+            status = Code.NOT_TRANSACTED  # how some drivers report a card that is gone
         if status != Code.OK:
             raise self._failure(status)
         return bytes(results[0])
@@ -339,12 +369,9 @@ class PcscConnection:
             self._scard.SCardDisconnect(self._handle, self._scard.SCARD_LEAVE_CARD)
 
     def _failure(self, status: int) -> CardError:
-        """The typed error; a broken exchange is asked after, for it may be a card pulled out."""
+        """The typed error; after a broken exchange the reader is asked if the card is there."""
         if status == Code.NOT_TRANSACTED:
-            after = _unsigned(self._scard.SCardStatus(self._handle)[0])
-            if after == Code.OK:
-                return CardMute(self._reader)
-            status = after
+            return CardMute(self._reader) if self._still_there() else CardRemoved(self._reader)
         return failure(status, self._reader, in_use=True)
 
 
