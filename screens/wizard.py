@@ -135,6 +135,7 @@ class Wizard:
     checks: tuple[Check, ...] = ()
     service: ServiceDescription | None = None
     slots: tuple[Slot, ...] = ()
+    slots_failure: Failure | None = None  # why no card can be chosen: no service, reader or card
     reader: str | None = None
     card: CardOnTable | None = None
     card_gone: bool = False  # the chosen card is out; everything else is kept for its return
@@ -167,7 +168,12 @@ class Wizard:
 
 def start(wizard: Wizard, purpose: Purpose) -> Wizard:
     """From the welcome screen into the procedure; what an earlier turn knew is forgotten."""
-    return check(Wizard(purpose=purpose, slots=wizard.slots))
+    return check(replace(anew(wizard), purpose=purpose))
+
+
+def anew(wizard: Wizard) -> Wizard:
+    """The first screen; nothing of the turn before is kept, only what the readers are like."""
+    return Wizard(slots=wizard.slots, slots_failure=wizard.slots_failure)
 
 
 def check(wizard: Wizard) -> Wizard:
@@ -201,7 +207,7 @@ def choose_reader(wizard: Wizard) -> Wizard:
         wizard,
         step=Step.READER,
         busy=None,
-        failure=None,
+        failure=wizard.slots_failure,
         card=None,
         card_gone=False,
         challenge=None,
@@ -365,7 +371,7 @@ def back(wizard: Wizard) -> Wizard:
         return wizard
     match wizard.step:
         case Step.COMPONENTS:
-            return Wizard(slots=wizard.slots)
+            return anew(wizard)
         case Step.READER:
             return replace(wizard, step=Step.COMPONENTS, failure=None)
         case Step.CARD:
@@ -396,9 +402,9 @@ def slots_changed(wizard: Wizard, slots: tuple[Slot, ...]) -> Wizard:
     """
     before = _slot(wizard.slots, wizard.reader)
     after = _slot(slots, wizard.reader)
-    wizard = replace(wizard, slots=slots)
+    wizard = replace(wizard, slots=slots, slots_failure=_nothing_to_choose(slots))
     if wizard.step is Step.READER:
-        return replace(wizard, failure=None)
+        return replace(wizard, failure=wizard.slots_failure)
     if wizard.step not in CARD_STEPS or wizard.reader is None:
         return wizard
     if after is None:
@@ -410,7 +416,7 @@ def slots_changed(wizard: Wizard, slots: tuple[Slot, ...]) -> Wizard:
 
 def readers_lost(wizard: Wizard, failure: Failure) -> Wizard:
     """The PC/SC service itself went away; the steps that need it wait for its return."""
-    wizard = replace(wizard, slots=())
+    wizard = replace(wizard, slots=(), slots_failure=failure)
     if wizard.step is Step.READER:
         return replace(wizard, failure=failure)
     if wizard.step in CARD_STEPS and wizard.busy is not Work.PROVING:
@@ -543,6 +549,15 @@ def _card_lost(wizard: Wizard, code: str) -> Wizard:
         busy=None,
         failure=Failure(code, MappingProxyType({"reader": wizard.reader})),
     )
+
+
+def _nothing_to_choose(slots: tuple[Slot, ...]) -> Failure | None:
+    """No reader, or no card in any: as the line mode says it, so that the remedy is at hand."""
+    if not slots:
+        return Failure("card.reader.none")
+    if not any(slot.filled for slot in slots):
+        return Failure("card.absent", MappingProxyType({"reader": slots[0].reader}))
+    return None
 
 
 def _slot(slots: tuple[Slot, ...], reader: str | None) -> Slot | None:

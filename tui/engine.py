@@ -130,7 +130,7 @@ class Engine:
         session = self.wizard.session
         self._generation += 1
         self._jobs.submit(partial(self._tidy, session))
-        self._become(Wizard(slots=self.wizard.slots))
+        self._become(wizard.anew(self.wizard))
 
     def end(self) -> None:
         """Stop the watches and let go of card and service; does not wait for them."""
