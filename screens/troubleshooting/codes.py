@@ -14,6 +14,7 @@ WORD = 1 << 32
 HEX_FAMILIES = frozenset({"hipki", "pcsc"})
 LEAST_BARE = 100  # a smaller number is a code only beside the name of its source
 NEAR = 10  # characters between a source's name and its number
+NHI_CARD = "健保卡"  # a card, while 健保 alone means the NHI's software
 _CHINESE_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 _SPOKEN = re.compile("[〇零一二三四五六七八九]{4,}")
 _HEX = "[0-9A-Fa-fOoIl]"  # O, I and l are what 0 and 1 become on the phone
@@ -22,7 +23,7 @@ _TOKEN = re.compile(
     rf"(?P<helper>\S*://\s*ey\S*|(?<![A-Za-z])ey[ij]uq\S*)"
     rf"|(?P<undefined>\[\s*-\s*1\s*\])"
     rf"|(?<![A-Za-z0-9])(?:[0Oo][xX]|&[hH])\s?(?P<hex>{_HEX}{{1,8}}(?:[ _]{_HEX}{{4}})?)(?!\w)"
-    rf"|(?<![A-Za-z0-9-])(?P<eight>{_HEX}{{4}}[ _-]?{_HEX}{{4}})[hH]?(?![A-Za-z0-9])"
+    rf"|(?<![A-Za-z0-9-])(?=[A-Za-z]*\d)(?P<eight>{_HEX}{{4}}[ _-]?{_HEX}{{4}})[hH]?(?![A-Za-z0-9])"
     rf"|(?<![A-Za-z0-9])(?P<number>-?\d{{1,10}})(?![A-Za-z0-9])"
     rf"|(?P<symbol>[A-Za-z][A-Za-z0-9]*(?:[_.#-]+[A-Za-z0-9]+)*)",
     re.IGNORECASE,
@@ -105,9 +106,20 @@ def find(text: str) -> Found:
     )
 
 
+def source_words() -> frozenset[str]:
+    """The sources' names that are a single Latin word."""
+    return frozenset(name for name, _ in _index().aliases if name.isascii() and name.isalnum())
+
+
 def _families(text: str) -> tuple[str, ...]:
-    lower = text.lower()
-    return tuple(dict.fromkeys(family for name, family in _index().aliases if name in lower))
+    """The sources that are named, the longest name first: ServiSign is not the component."""
+    left = text.lower().replace(NHI_CARD, " ")
+    found: dict[str, None] = {}
+    for name, family in _index().aliases:
+        if name in left:
+            found[family] = None
+            left = left.replace(name, " ")
+    return tuple(found)
 
 
 def _meaning(token: re.Match[str], families: tuple[str, ...]) -> tuple[tuple[str, ...], bool, bool]:
@@ -123,7 +135,7 @@ def _meaning(token: re.Match[str], families: tuple[str, ...]) -> tuple[tuple[str
         return ids, True, False
     if kind == "number":
         return _number(int(text), families)
-    digits = re.sub("[ _-]", "", text).translate(str.maketrans("OoIl", "0011"))
+    digits = re.sub("[ _-]", "", text).translate(str.maketrans("OoIiLl", "001111"))
     ids = _of(index.numbers.get(int(digits, 16), ()), families)
     if kind == "eight" and not ids and text.isdecimal():
         return _number(int(text), families)  # a date, a telephone number
@@ -142,7 +154,8 @@ def _number(value: int, families: tuple[str, ...]) -> tuple[tuple[str, ...], boo
 def _symbol(bare: str, families: tuple[str, ...]) -> Iterator[str]:
     """A name of ours, of PC/SC or PKCS#11, or a code with letters beside its source's name."""
     names = _index().names
-    for key in (bare, *(family + bare for family in families)):
+    beside = [family + bare for family in families] if re.search(r"\d", bare) else []
+    for key in (bare, *beside):
         if key in names:
             yield names[key]
 

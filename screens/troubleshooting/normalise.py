@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 WORDING = Path(__file__).with_name("wording.toml")
 _TOKEN = re.compile("[a-z0-9]+|[^a-z0-9 ]")
+
+_ENDING = re.compile("(?<=[a-z]{3})(?:ing|ed|es|s|e)$")  # connected, connects, connecting
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Wording:
     pattern: re.Pattern[str]  # any key of `words`, the longest first
     fillers: re.Pattern[str]
     english_fillers: frozenset[str]
+    elsewhere: re.Pattern[str]  # things that no message of the catalogue is about
     code_words: tuple[str, ...]  # beside these a bare number is a code
 
 
@@ -57,11 +60,12 @@ def wording() -> Wording:
         pattern=_any_of(words),
         fillers=re.compile("|".join(map(re.escape, fillers))),
         english_fillers=frozenset(data["english_fillers"]),
+        elsewhere=_any_of(map(plain, data["elsewhere"])),
         code_words=tuple(map(plain, data["code_words"])),
     )
 
 
-def _any_of(words: Mapping[str, str]) -> re.Pattern[str]:
+def _any_of(words: Iterable[str]) -> re.Pattern[str]:
     """Latin words match as whole words only."""
     longest = sorted(words, key=len, reverse=True)
     whole = "(?<![a-z0-9]){}(?![a-z0-9])"
@@ -122,5 +126,5 @@ def without_fillers(folded: str) -> str:
 
 
 def tokens(folded: str) -> list[str]:
-    """Latin words and numbers whole, Chinese by the character."""
-    return _TOKEN.findall(folded)
+    """Latin words without their endings, numbers whole, Chinese by the character."""
+    return [_ENDING.sub("", token) if len(token) > 4 else token for token in _TOKEN.findall(folded)]

@@ -7,7 +7,7 @@ most, and then letter by letter (rapidfuzz). Below THRESHOLD the answer is no ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from heapq import nlargest
@@ -19,28 +19,36 @@ from screens.troubleshooting import codes
 from screens.troubleshooting.catalogue import Entry, entries, fill
 from screens.troubleshooting.normalise import Folded, fold, tokens, without_fillers, wording
 
-THRESHOLD = 45.0
+THRESHOLD = 38.0
 LIMIT = 8
 ALIKE = 60.0  # letter by letter, to be looked at without a shared word
 UNKNOWN_CODE = 3  # words that a code without an entry counts for
 CANDIDATES = 60  # messages that are compared letter by letter
-EXTRA_TEXT, MISSING_TEXT = 0.5, 0.2  # what words on one side only cost: the text's, the message's
+EXTRA_TEXT, MISSING_TEXT = 0.8, 0.2  # what words on one side only cost: the text's, the message's
+STRANGE = 1.2  # what it costs when words are missing on both sides
 SHARE_OF_WORDS = 0.6  # of the score; the rest is letter by letter
 PARTIAL = 0.9  # a part that fits is worth less than the whole
-CHARACTER, PIECES = 0.3, 1.0  # beside 1.0 for a whole word or a pair of characters
-UNSEEN = 1.0  # a word that no message has, beside the rarest that one has
+NEARLY = 88.0  # letter by letter, the same but for a slip
+ENOUGH_WITHIN = 15  # letters that a message inside a longer text has at least
+WITHIN = 60.0  # what such a message scores at least
+ENOUGH = 18  # letters, from which on a part that fits counts in full
+CHARACTER, PIECES, PAIR = 0.3, 1.0, 0.5  # beside 1.0 for a word or a pair of characters
+SOURCE = 0.4  # the name of a source, which decides by OTHER_SOURCE rather than by itself
+UNSEEN, SLIP = 1.3, 0.5  # a word that no message has, beside the rarest; a pair of known ones
 # The same words in several sources: our own and the old page's come first.
 PREFERENCE = {
     "pcsc": 0.98,
     "pkcs11": 0.97,
-    "hca": 0.92,
-    "servisign": 0.91,
-    "cdc": 0.9,
-    "hipki": 0.9,
-    "cshis": 0.9,
-    "sandbox": 0.9,
+    "hca": 0.88,
+    "servisign": 0.88,
+    "cdc": 0.86,
+    "hipki": 0.86,
+    "cshis": 0.86,
+    "sandbox": 0.86,
+    "component": 0.9,
 }
-NAMED_SOURCE = 1.05  # the same for a source that the text names
+ELSEWHERE = 0.65  # when the text is about a printer, a telephone, the weather
+OTHER_SOURCE = 0.9  # what the others are worth once a source is named
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class _Index:
     rarity: Mapping[str, float]
     unseen: float  # the weight of a word that no message has
     compact: tuple[str, ...]  # of each message
-    vocabulary: tuple[str, ...]  # Latin words of at least four letters
+    vocabulary: Mapping[str, str]  # Latin words of at least four letters, each with its feature
 
 
 def search(text: str, limit: int = LIMIT) -> list[Match]:
@@ -115,29 +123,54 @@ def _by_words(found: codes.Found) -> list[Match]:
 
     whole = fold(found.rest).text
     all = index()
-    text = " ".join(_nearest_word(word) for word in without_fillers(whole).split(" "))
-    compact = text.replace(" ", "")
-    wanted = _features(text)
-    total = sum(weight * all.rarity.get(f, all.unseen) for f, weight in wanted.items())
+    left = without_fillers(whole)
+    compact = left.replace(" ", "")
+    width = _width(compact)
+    wanted = _features([_nearest_word(word) for word in tokens(left)])
+    total = sum(weight * _weight(feature) for feature, weight in wanted.items())
     total += UNKNOWN_CODE * all.unseen if found.unknown else 0
+    elsewhere = wording().elsewhere.search(whole)
     best: dict[str, Match] = {}
     for number, shared in _candidates(wanted, compact):
         message = all.messages[number]
-        words = shared / (
-            shared + EXTRA_TEXT * (total - shared) + MISSING_TEXT * (message.weight - shared) + 1e-9
-        )
-        letters = max(
-            fuzz.ratio(compact, message.compact),
-            PARTIAL * fuzz.partial_ratio(compact, message.compact),
-        )
+        extra, missing = total - shared, message.weight - shared
+        words = shared / (shared + EXTRA_TEXT * extra + MISSING_TEXT * missing + 1e-9)
+        # A fragment lacks words and talk adds words; where both are many it is something else.
+        words *= 1 - STRANGE * (extra / total) * (missing / message.weight)
+        alike = fuzz.ratio(compact, message.compact)
+        part = fuzz.partial_ratio(compact, message.compact)
+        other = _width(message.compact)
+        told = min(1.0, min(width, other) / ENOUGH)
+        letters = max(alike, PARTIAL * told * part)
         score = 100 * SHARE_OF_WORDS * words + (1 - SHARE_OF_WORDS) * letters
+        if part >= NEARLY and ENOUGH_WITHIN <= other <= width:
+            score = max(score, WITHIN)
+        if alike >= NEARLY and told > 0.5:
+            score = max(score, PARTIAL * alike)
         family = message.id.partition(".")[0]
-        score *= NAMED_SOURCE if family in found.families else PREFERENCE.get(family, 1.0)
+        if family not in found.families:
+            score *= PREFERENCE.get(family, 1.0) * (OTHER_SOURCE if found.families else 1.0)
+        score *= ELSEWHERE if elsewhere else 1.0
         if score >= THRESHOLD and (message.id not in best or best[message.id].score < score):
             best[message.id] = Match(
                 message.id, min(score, 99.0), message.original, _span(whole, message.folded)
             )
     return list(best.values())
+
+
+def _weight(feature: str) -> float:
+    """The rare count most; an unknown word counts more than known characters newly paired."""
+    all = index()
+    if feature in all.rarity:
+        return all.rarity[feature]
+    slip = len(feature) == 2 and feature[0] in all.rarity and feature[1] in all.rarity
+    if feature.isascii() and not feature.endswith("…"):  # perhaps a word still being typed
+        if feature.isdecimal():
+            return all.unseen * UNKNOWN_CODE
+        if " " in feature:
+            return all.unseen * SLIP
+        slip = any(word.startswith(feature) for word in all.vocabulary)
+    return all.unseen * (SLIP if slip else 1.0)
 
 
 def _candidates(wanted: Mapping[str, float], compact: str) -> Iterator[tuple[int, float]]:
@@ -167,10 +200,17 @@ def _nearest_word(word: str) -> str:
     from rapidfuzz.distance import OSA
 
     slips = 1 if len(word) < 8 else 2
-    near = process.extractOne(word, all.vocabulary, scorer=OSA.distance, score_cutoff=slips)
-    if near is None or (len(word) == 4 and sorted(word) != sorted(near[0])):
+    near = process.extractOne(word, list(all.vocabulary), scorer=OSA.distance, score_cutoff=slips)
+    if near is None or (len(word) < 8 and near[0][0] != word[0]):
+        return word  # sound is not found
+    if len(word) == 4 and sorted(word) != sorted(near[0]):
         return word  # four letters with one of them changed are just another word
-    return near[0]
+    return all.vocabulary[near[0]]
+
+
+def _width(compact: str) -> int:
+    """A Chinese character says as much as a few letters."""
+    return sum(1 if character.isascii() else 3 for character in compact)
 
 
 def _span(text: str, message: Folded) -> tuple[int, int]:
@@ -197,14 +237,26 @@ def index() -> _Index:
             owners.setdefault(feature, set()).add(message.id)
     count = len(entries())
     rarity = {feature: _rarity(len(ids), count) for feature, ids in owners.items()}
+    rarity |= {name: SOURCE for name in codes.source_words() if name in rarity}
     return _Index(
         tuple(_weighed(message, rarity) for message in messages),
         {feature: tuple(numbers) for feature, numbers in holders.items()},
         rarity,
         _rarity(0, count) * UNSEEN,
         tuple(message.compact for message in messages),
-        tuple(word for word in rarity if word.isascii() and word.isalpha() and len(word) > 3),
+        _vocabulary(rarity),
     )
+
+
+def _vocabulary(features: Iterable[str]) -> dict[str, str]:
+    words = {word: word for word in features}
+    for written, meant in wording().words.items():
+        words.setdefault(written, tokens(meant)[0])
+    return {
+        word: feature
+        for word, feature in words.items()
+        if word.isascii() and word.isalpha() and len(word) > 3
+    }
 
 
 def _rarity(holders: int, count: int) -> float:
@@ -220,7 +272,7 @@ def _originals(entry: Entry) -> Iterator[str]:
 def _message(entry: Entry, original: str) -> _Message:
     folded = fold(original)
     plain = without_fillers(folded.text)
-    return _Message(entry.id, original, folded, plain.replace(" ", ""), _features(plain))
+    return _Message(entry.id, original, folded, plain.replace(" ", ""), _features(tokens(plain)))
 
 
 def _weighed(message: _Message, rarity: Mapping[str, float]) -> _Message:
@@ -228,19 +280,21 @@ def _weighed(message: _Message, rarity: Mapping[str, float]) -> _Message:
     return replace(message, weight=weight)
 
 
-def _features(folded: str) -> dict[str, float]:
+def _features(words: list[str]) -> dict[str, float]:
     """Words, pairs of Chinese characters, and for slips single characters and pieces of words."""
     features: dict[str, float] = {}
     before = ""
-    for token in tokens(folded):
+    for token in words:
         if token.isascii():
             features[token] = 1.0
+            if before.isascii() and before:
+                features[f"{before} {token}"] = PAIR
             padded = f"<{token}>"
             pieces = [padded[i : i + 3] for i in range(len(padded) - 2)] if len(token) > 3 else []
             features.update({f"{piece}…": PIECES / len(pieces) for piece in pieces})
         else:
             features[token] = CHARACTER
             if before and not before.isascii():
-                features[before + token] = 1.0
+                features["".join(sorted(before + token))] = 1.0  # two of them are easily swapped
         before = token
     return features

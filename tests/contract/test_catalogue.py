@@ -12,9 +12,10 @@ from card.errors import CardError
 from client.errors import ClientError
 from client.port import Label
 from screens.troubleshooting.catalogue import Condition, Entry, Fixer, entries, entry, ranked_causes
+from screens.troubleshooting.support_code import registry
 from tui.errors import AppError
 
-OWN = frozenset({"app", "card", "net", "sandbox", "service"})
+OWN = frozenset({"app", "card", "component", "net", "sandbox", "service"})
 PROGRAM = frozenset({"app.unexpected"})
 STEP_COLUMNS, STEP_LINES = 75, 2  # of 80, less the number and the margin
 # What other programs report, by source: a code, or a first and a last one.
@@ -82,6 +83,10 @@ def ids(entries: tuple[Entry, ...]) -> list[str]:
 def test_every_stable_code_has_an_entry() -> None:
     found = {entry.id for entry in entries()}
     assert (error_codes().keys() | PROGRAM) - found == set()
+
+
+def test_every_stable_code_has_a_number_in_the_support_code() -> None:
+    assert (error_codes().keys() | PROGRAM) - registry().keys() == set()
 
 
 def test_every_entry_of_ours_has_a_code() -> None:
