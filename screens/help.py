@@ -36,7 +36,8 @@ class HelpScreen(FramedScreen):
         self.frame(title, [("Esc", _("Close")), ("F3", _("中文"))])
         keys = _(
             "Keys: Enter goes on, Esc goes back or cancels, F1 help, F2 what to do about a "
-            "failure, F3 language, F10 quit, Page Up and Page Down scroll."
+            "failure, F3 language, F10 quit, Page Up and Page Down scroll, Ctrl+L draws the screen "
+            "anew."
         )
         paragraphs = [f"* {_(text)}" for text in self._paragraphs]
         self.query_one("#text", Prose).update("\n\n".join([*paragraphs, keys]))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.color import ColorSystem
+from textual._compositor import CompositorUpdate
 from textual.app import App
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from screens import messages
@@ -15,9 +17,13 @@ from screens.language import Language, Words
 from screens.steps.welcome import WelcomeScreen
 from screens.wizard import Failure, Step, Wizard
 from tui.engine import Engine
+from tui.painter import Painter
 from tui.terminal import end_cleanly
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from textual.screen import Screen
+
     from screens.jobs import Backends
     from screens.troubleshooting.remedy import RemedyWords
 
@@ -39,7 +45,7 @@ class WizardApp(App[int], inherit_bindings=False):
 
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = []
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+l", "redraw", show=False)]
 
     def __init__(
         self,
@@ -55,6 +61,7 @@ class WizardApp(App[int], inherit_bindings=False):
         self.rule = "-" if ascii_lines else "─"
         self.may_quit = True
         self.unexpected: str | None = None  # the type of the exception that ended the program
+        self._painter = Painter()
         self.engine = Engine(backends, lambda call: self.post_message(Call(call)), self._changed)
 
     @property
@@ -70,6 +77,26 @@ class WizardApp(App[int], inherit_bindings=False):
 
     def on_unmount(self) -> None:
         self.engine.end()
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Send what the terminal does not show yet; anything but an update is Textual's own."""
+        driver = self._driver
+        if not isinstance(renderable, CompositorUpdate) or driver is None or self.is_headless:
+            super()._display(screen, renderable)
+        elif not self._batch_count and self._running and not self._closed:
+            colours = self.console._color_system or ColorSystem.STANDARD
+            if painted := self._painter.paint(renderable, self.size, colours):
+                x, y = self.screen.outer_size.clamp_offset(self.cursor_position)
+                self._begin_update()
+                driver.write(f"{painted}\x1b[{y + 1};{x + 1}H")
+                self._end_update()
+                driver.flush()
+            self.post_display_hook()
+
+    def action_redraw(self) -> None:
+        """Send the whole screen anew: something else may have written over it."""
+        self._painter.forget()
+        self.screen.refresh(layout=True)
 
     def _handle_exception(self, error: Exception) -> None:
         """End calmly: Textual's own crash screen prints local variables, a PIN's among them."""

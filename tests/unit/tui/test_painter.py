@@ -1,0 +1,102 @@
+"""The painter against Textual's own output: the same terminal afterwards, for fewer bytes."""
+
+from __future__ import annotations
+
+import pyte
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.geometry import Region, Size
+from textual.strip import Strip
+
+from tui.painter import Painter
+
+WIDTH, HEIGHT = 24, 6
+SIZE = Size(WIDTH, HEIGHT)
+COLOURS = ColorSystem.EIGHT_BIT
+CONSOLE = Console(force_terminal=True, color_system="256", width=WIDTH, legacy_windows=False)
+STYLES = st.sampled_from(
+    [None, *map(Style.parse, ("bold", "reverse", "dim", "red", "on blue", "underline", "default"))]
+)
+TEXT = st.text(st.sampled_from("ab |─中文，。！Ａ "), max_size=10)
+LINES = st.lists(st.tuples(TEXT, STYLES), max_size=4)
+
+
+def strip_of(parts: list[tuple[str, Style | None]], width: int) -> Strip:
+    return Strip([Segment(text, style) for text, style in parts]).adjust_cell_length(width)
+
+
+@st.composite
+def updates(draw: st.DrawFn) -> CompositorUpdate:
+    """A whole screen, a block of it, or pieces of some lines."""
+    top = draw(st.integers(0, HEIGHT - 1))
+    height = draw(st.integers(1, HEIGHT - top))
+    if draw(st.booleans()):
+        lines = [[strip_of(draw(LINES), WIDTH)] for _ in range(height)]
+        return LayoutUpdate(lines, Region(0, top, WIDTH, height))
+    chops: list[dict[int, Strip | None]] = []
+    ends: list[list[int]] = []
+    for _ in range(HEIGHT):
+        cut = draw(st.integers(1, WIDTH - 1))
+        left = draw(st.none() | st.just(strip_of(draw(LINES), cut)))
+        chops.append({0: left, cut: strip_of(draw(LINES), WIDTH - cut)})
+        ends.append([cut, WIDTH])
+    return ChopsUpdate(chops, [(y, 0, WIDTH) for y in range(top, top + height)], ends)
+
+
+class Terminal:
+    """pyte, and what stands on it."""
+
+    def __init__(self) -> None:
+        self._screen = pyte.Screen(WIDTH, HEIGHT)
+        self._stream = pyte.Stream(self._screen)
+
+    def feed(self, text: str) -> None:
+        self._stream.feed(text)
+
+    def cells(self) -> list[list[tuple[object, ...]]]:
+        """Character and looks of every cell; a blank's colour does not show."""
+        return [
+            [
+                (cell.data, cell.bg, cell.reverse, cell.underscore)
+                + (() if cell.data == " " else (cell.fg, cell.bold))
+                for cell in (self._screen.buffer[y][x] for x in range(WIDTH))
+            ]
+            for y in range(HEIGHT)
+        ]
+
+
+@given(st.lists(updates(), min_size=1, max_size=6))
+def test_the_terminal_ends_up_the_same(steps: list[CompositorUpdate]) -> None:
+    ours, theirs, painter = Terminal(), Terminal(), Painter()
+    # Both begin with a screen full of something, as no terminal promises to be empty.
+    for terminal in (ours, theirs):
+        terminal.feed("\x1b[H" + "\r\n".join(["x" * WIDTH] * HEIGHT))
+    blank = LayoutUpdate([[strip_of([], WIDTH)] for _ in range(HEIGHT)], SIZE.region)
+    for update in (blank, *steps):
+        painted = painter.paint(update, SIZE, COLOURS)
+        ours.feed(painted)
+        theirs.feed(update.render_segments(CONSOLE))
+        assert ours.cells() == theirs.cells()
+        assert "\n" not in painted, "a line feed on the last line would scroll"
+
+
+@given(updates())
+def test_what_is_shown_already_costs_nothing(update: CompositorUpdate) -> None:
+    painter = Painter()
+    painter.paint(update, SIZE, COLOURS)
+    assert painter.paint(update, SIZE, COLOURS) == ""
+
+
+@given(updates())
+def test_after_a_resize_or_on_request_all_is_sent_again(update: CompositorUpdate) -> None:
+    painter = Painter()
+    first = painter.paint(update, SIZE, COLOURS)
+    painter.forget()
+    assert painter.paint(update, SIZE, COLOURS) == first
+    bigger = Size(WIDTH, HEIGHT + 1)
+    assert painter.paint(update, bigger, COLOURS) == first

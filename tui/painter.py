@@ -1,0 +1,167 @@
+"""What the terminal shows already is not sent again.
+
+Textual repaints whole lines, each segment with its full style and blanks to the right margin: 7 kB
+for a screen, 150 bytes for a digit. Over a slow line that is felt. The painter keeps the cells
+that the terminal shows and sends only those that differ, so a screen costs what its text costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import groupby
+
+from rich.cells import get_character_cell_size
+from rich.color import ColorSystem
+from rich.style import Style
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.geometry import Size
+from textual.strip import Strip
+
+Cell = tuple[str, str]  # what stands there ("" in the right half of a wide character), its SGR
+Span = tuple[int, int, Strip]  # column, line, content
+
+BLANK: Cell = (" ", "")
+UNKNOWN: Cell = ("\0", "")  # equal to nothing that is ever shown
+GAP = 6  # unchanged cells that are cheaper to send again than a cursor movement
+DEFAULT_COLOURS = frozenset({"39", "49"})  # the same as saying nothing
+SHOWS_ON_BLANK = ("4", "7", "9", "21", "53")  # underline, reverse, strike, double, overline
+
+
+@lru_cache(maxsize=512)
+def sgr(style: Style | None, colours: ColorSystem) -> str:
+    """The parameters of SGR (ECMA-48 §8.3.117) for a style, without the defaults."""
+    if style is None:
+        return ""
+    parts = Strip.render_ansi(style, colours).split(";")
+    return ";".join(part for part in parts if part and part not in DEFAULT_COLOURS)
+
+
+@lru_cache(maxsize=512)
+def blank_sgr(parameters: str) -> str:
+    """The part of a style that shows where no character stands."""
+    kept: list[str] = []
+    parts = iter(parameters.split(";"))
+    for part in parts:
+        if part in {"38", "48"}:  # 38;5;n and 38;2;r;g;b: the parameters belong together
+            kind = next(parts, "")
+            values = [kind, *(next(parts, "") for _ in range(1 if kind == "5" else 3))]
+            kept += [part, *values] if part == "48" else []
+        elif part in SHOWS_ON_BLANK or (part.isdecimal() and int(part) // 10 in {4, 10}):
+            kept.append(part)
+    return ";".join(kept)
+
+
+def cells_of(strip: Strip, colours: ColorSystem) -> Iterator[Cell]:
+    """One cell for each column that `strip` fills."""
+    last: Cell | None = None
+    for text, style, control in strip:
+        if control:
+            continue
+        parameters = sgr(style, colours)
+        for character in text:
+            width = get_character_cell_size(character)
+            if width == 0:
+                if last is not None:
+                    last = (last[0] + character, last[1])
+                continue
+            if last is not None:
+                yield from _filled(last)
+            plain = blank_sgr(parameters) if character == " " else parameters
+            last = (character, plain)
+    if last is not None:
+        yield from _filled(last)
+
+
+def _filled(cell: Cell) -> Iterator[Cell]:
+    yield cell
+    if get_character_cell_size(cell[0][0]) == 2:
+        yield ("", cell[1])
+
+
+def spans_of(update: CompositorUpdate) -> Iterable[Span]:
+    """What a compositor's update wants painted, as Textual's own `render_segments` has it."""
+    if isinstance(update, LayoutUpdate):
+        for y, line in enumerate(update.strips, update.region.y):
+            x = update.region.x
+            for strip in line:
+                yield x, y, strip
+                x += strip.cell_length
+    elif isinstance(update, ChopsUpdate):
+        for y, left, right in update.spans:
+            for end, (x, chop) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+                if chop is not None and x <= right and end > left:
+                    whole = left <= x < right and end <= right
+                    yield x, y, chop if whole else chop.crop(0, min(end, right) - x)
+
+
+class Painter:
+    """The cells that one terminal shows."""
+
+    def __init__(self) -> None:
+        self._size = Size(0, 0)
+        self._lines: list[list[Cell]] = []
+
+    def forget(self) -> None:
+        """The terminal may show anything now: send the next update whole."""
+        self._size = Size(0, 0)
+
+    def paint(self, update: CompositorUpdate, size: Size, colours: ColorSystem) -> str:
+        """The escape sequences that bring `update` onto a terminal of `size`."""
+        if size != self._size:
+            self._size = size
+            self._lines = [[UNKNOWN] * size.width for _ in range(size.height)]
+        wanted: dict[int, list[Cell]] = {}
+        for x, y, strip in spans_of(update):
+            if 0 <= y < size.height:
+                line = wanted.setdefault(y, self._lines[y].copy())
+                for column, cell in enumerate(cells_of(strip, colours), x):
+                    if 0 <= column < size.width:
+                        line[column] = cell
+        written = [self._line(y, line) for y, line in sorted(wanted.items())]
+        return "".join(written)
+
+    def _line(self, y: int, wanted: list[Cell]) -> str:
+        """Send the cells of line `y` that differ, and blank its end with one sequence."""
+        shown, self._lines[y] = self._lines[y], wanted
+        differing = [x for x, cell in enumerate(wanted) if cell != shown[x]]
+        if not differing:
+            return ""
+        text_end = len(wanted)
+        while text_end and wanted[text_end - 1] == BLANK:
+            text_end -= 1
+        erase = sum(1 for x in differing if x >= text_end) > len("\x1b[K")
+        out: list[str] = []
+        for first, last in _runs([x for x in differing if not erase or x < text_end], wanted):
+            out.append(f"\x1b[{y + 1};{first + 1}H{_styled(wanted[first : last + 1])}")
+        if erase:
+            start = next(x for x in differing if x >= text_end)
+            if not (out and last + 1 == start):
+                out.append(f"\x1b[{y + 1};{start + 1}H")
+            out.append("\x1b[K")
+        return "".join(out)
+
+
+def _runs(columns: list[int], line: list[Cell]) -> Iterator[tuple[int, int]]:
+    """First and last column of what is sent together; a wide character is never cut in two."""
+    start: int | None = None
+    end = 0
+    for x in columns:
+        first = x - 1 if line[x][0] == "" and x > 0 else x
+        last = x + 1 if x + 1 < len(line) and line[x + 1][0] == "" else x
+        if start is not None and first - end > GAP:
+            yield start, end
+            start = None
+        start = first if start is None else start
+        end = max(end, last)
+    if start is not None:
+        yield start, end
+
+
+def _styled(cells: list[Cell]) -> str:
+    """The characters with one SGR for each change of style, plain at the end."""
+    out: list[str] = []
+    for parameters, group in groupby(cells, key=lambda cell: cell[1]):
+        text = "".join(character for character, _ in group)
+        out.append(f"\x1b[{parameters}m{text}\x1b[m" if parameters else text)
+    return "".join(out)
