@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def on_terminal(command: Sequence[str], home: str) -> Iterator[int]:
     try:
         yield ours
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         os.close(ours)
 
