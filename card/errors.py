@@ -61,6 +61,21 @@ class PcscServiceDenied(PcscError):
 
 
 @dataclass(eq=False)
+class PcscProtocolMismatch(PcscError):
+    """Library and daemon speak different versions of pcsc-lite's protocol, told as major:minor."""
+
+    code = "pcsc.service.protocol"
+    library: str
+    daemon: str
+
+
+class PcscSocketOpen(PcscError):
+    """The forwarded PC/SC socket lies where other users of this machine can reach it."""
+
+    code = "pcsc.socket.open"
+
+
+@dataclass(eq=False)
 class PcscFailed(PcscError):
     """Any other PC/SC return code; `status` is the unsigned 32-bit value."""
 

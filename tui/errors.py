@@ -67,3 +67,27 @@ class ScenarioUnknown(AppError):
 
     code = "app.scenario"
     scenario: str
+
+
+@dataclass(eq=False)
+class CharacterSet(AppError):
+    """The terminal's character set is not UTF-8, so Chinese and lines may show wrongly."""
+
+    code = "app.locale"
+    encoding: str
+
+
+@dataclass(eq=False)
+class DiskLow(AppError):
+    """Little space is left on the disk; `free` in MiB."""
+
+    code = "app.disk"
+    free: int
+
+
+@dataclass(eq=False)
+class CheckTimedOut(AppError):
+    """A check of the doctor did not end in time and was left behind."""
+
+    code = "app.check.timeout"
+    seconds: int
