@@ -310,6 +310,135 @@ class ClientCancelled(ClientError):
     code = "net.cancelled"
 
 
+# --- components: the list of them, and the files ------------------------------------------------
+
+
+class ComponentError(ClientError):
+    """About what the service offers for installation; see client/components/manifest.md."""
+
+
+class ComponentKeyUnset(ComponentError):
+    """No key is pinned in the settings, so no component list can be trusted."""
+
+    code = "component.key.unset"
+
+
+class ComponentKeyInvalid(ComponentError):
+    """A pinned key is not the base64 of 32 bytes, or there are more than two."""
+
+    code = "component.key.invalid"
+
+
+class ManifestMissing(ComponentError):
+    """The service, or the folder, has no component list."""
+
+    code = "component.manifest.missing"
+
+
+class ManifestTampered(ComponentError):
+    """Unsigned, or the signature in a pinned key's name does not fit the list."""
+
+    code = "component.manifest.signature"
+
+
+class ManifestForeign(ComponentError):
+    """Signed by none of the pinned keys, or a list for another service or of another type."""
+
+    code = "component.manifest.foreign"
+
+
+@dataclass(eq=False)
+class ManifestMalformed(ComponentError):
+    """Properly signed, but not of the documented form; `field` is the member that is wrong."""
+
+    code = "component.manifest.malformed"
+    field: str
+
+
+@dataclass(eq=False)
+class ManifestRollback(ComponentError):
+    """An older list than the one seen before: replayed."""
+
+    code = "component.manifest.rollback"
+    serial: int
+    seen: int
+
+
+@dataclass(eq=False)
+class ManifestChanged(ComponentError):
+    """The serial of a list seen before, with other content."""
+
+    code = "component.manifest.changed"
+    serial: int
+
+
+@dataclass(eq=False)
+class ManifestExpired(ComponentError):
+    """`expires` is an ISO 8601 date in UTC."""
+
+    code = "component.manifest.expired"
+    expires: str
+
+
+@dataclass(eq=False)
+class ManifestFuture(ComponentError):
+    """Issued after this computer's present time; `issued` is an ISO 8601 date in UTC."""
+
+    code = "component.manifest.future"
+    issued: str
+
+
+@dataclass(eq=False)
+class SeenUnusable(ComponentError):
+    """The record of the lists seen before cannot be read or written."""
+
+    code = "component.seen"
+    path: str
+
+
+@dataclass(eq=False)
+class FileMissing(ComponentError):
+    """A component on the list whose file is not there."""
+
+    code = "component.file.missing"
+    file: str
+
+
+@dataclass(eq=False)
+class FileSizeWrong(ComponentError):
+    """The server offers or sends another number of bytes than the list says."""
+
+    code = "component.file.size"
+    file: str
+    size: int
+    offered: int
+
+
+@dataclass(eq=False)
+class FileContentWrong(ComponentError):
+    """The right size, but not the SHA-256 of the list; the bytes are thrown away."""
+
+    code = "component.file.hash"
+    file: str
+
+
+@dataclass(eq=False)
+class DiskFull(ComponentError):
+    """Too little space for the file; both in bytes, `free` None where it ran out on the way."""
+
+    code = "component.disk.full"
+    needed: int
+    free: int | None
+
+
+@dataclass(eq=False)
+class DiskUnwritable(ComponentError):
+    """The folder for downloads, or a file in it, cannot be written."""
+
+    code = "component.disk.write"
+    path: str
+
+
 # --- the sandbox service -----------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import http.cookiejar
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,15 @@ class Line:
 
     def send(self, request: Request, timeout: float) -> Answer:
         """One exchange; no step of it waits longer than `timeout` seconds. Raises ClientError."""
+        with self.stream(request, timeout) as response:
+            return self._read(response)
+
+    @contextmanager
+    def stream(self, request: Request, timeout: float) -> Iterator[httpx.Response]:
+        """The same with the body still to be read (`body_parts`). Raises ClientError.
+
+        An OSError of the block itself would count as one of the connection.
+        """
         import httpx
 
         try:
@@ -78,7 +88,7 @@ class Line:
                 timeout=httpx.Timeout(timeout),
                 extensions={"trace": self._trace},
             ) as response:
-                return self._read(response)
+                yield response
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise from_exception(error, self._host, proxied=self._proxied) from error
 
@@ -104,19 +114,23 @@ class Line:
         self._client.close()
         self._forget_socket()
 
-    def _read(self, response: httpx.Response) -> Answer:
+    def body_parts(self, response: httpx.Response) -> Iterator[bytes]:
+        """The body as it comes. Raises ServiceNonsense, ConnectionLost, httpx.HTTPError."""
         import httpx
 
         if response.headers.get("content-encoding", "identity") != "identity":
             raise ServiceNonsense
-        body = bytearray()
         try:
-            for part in response.iter_raw():
-                body += part
-                if len(body) > ANSWER_LIMIT:
-                    raise ServiceNonsense
+            yield from response.iter_raw()
         except httpx.RemoteProtocolError as error:  # it ended before it was complete
             raise ConnectionLost(self._host) from error
+
+    def _read(self, response: httpx.Response) -> Answer:
+        body = bytearray()
+        for part in self.body_parts(response):
+            body += part
+            if len(body) > ANSWER_LIMIT:
+                raise ServiceNonsense
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         seconds = response.headers.get("retry-after", "")
         return Answer(

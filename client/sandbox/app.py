@@ -29,6 +29,7 @@ from client.sandbox.rules import Case
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from client.sandbox.components import Shelf
     from client.sandbox.rules import Rules
     from client.sandbox.store import Store
 
@@ -110,7 +111,7 @@ class Outcome:
         return Response(self.body, self.status, self.headers, media_type)
 
 
-def create_app(store: Store, rules: Rules) -> Starlette:
+def create_app(store: Store, rules: Rules, shelf: Shelf) -> Starlette:
     """The application. Its handlers run in Starlette's thread pool, one transaction at a time."""
     operations = (
         Operation("GET", "/v1/service", lambda case, _: rules.describe(case)),
@@ -138,7 +139,8 @@ def create_app(store: Store, rules: Rules) -> Starlette:
         routes=[
             Route(operation.path, _endpoint(operation, store, rules), methods=[operation.method])
             for operation in operations
-        ],
+        ]
+        + shelf.routes(),
         middleware=[Middleware(Troubles, faults=rules.faults)],
         exception_handlers={HTTPException: _off_the_map},
     )

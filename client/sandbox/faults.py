@@ -34,6 +34,30 @@ class Fault(StrEnum):
     SESSION_EXPIRED = "session-expired"
     CARD_REVOKED = "card-revoked"
     CARD_REFUSED = "card-category"
+    # the list of components
+    MANIFEST_MISSING = "manifest-missing"
+    MANIFEST_TAMPERED = "manifest-tampered"  # changed after it was signed
+    MANIFEST_UNSIGNED = "manifest-unsigned"
+    MANIFEST_FOREIGN = "manifest-foreign"  # signed with a key that nobody pins
+    MANIFEST_SERVICE = "manifest-service"  # for another service
+    MANIFEST_MALFORMED = "manifest-malformed"
+    MANIFEST_EXPIRED = "manifest-expired"
+    MANIFEST_FUTURE = "manifest-future"
+    MANIFEST_REPLAYED = "manifest-replayed"  # each list is older than the one before
+    MANIFEST_CHANGED = "manifest-changed"  # one serial, each time another content
+    # the files of components
+    FILE_MISSING = "file-missing"
+    FILE_SLOW = "file-slow"
+    FILE_BREAK = "file-break"  # the connection breaks again and again
+    FILE_CUT = "file-cut"  # it breaks for good in the middle
+    FILE_SHORT = "file-short"  # announces fewer bytes than the list
+    FILE_LONG = "file-long"  # announces and sends more
+    FILE_ENDLESS = "file-endless"  # announces nothing and sends more
+    FILE_OTHER = "file-other"  # another file of the same size
+    FILE_REPLACED = "file-replaced"  # another version, with its ETag, until a break in the middle
+    FILE_SAME_ETAG = "file-same-etag"  # the same, but both versions have one ETag
+    FILE_NO_RANGE = "file-no-range"  # breaks once, and always sends the whole file
+    FILE_WRONG_RANGE = "file-wrong-range"  # breaks once, and sends another range than asked for
 
 
 SLOW_SECONDS = 60.0

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import uvicorn
     from cryptography import x509
 
+    from client.sandbox.components import Shelf
     from client.sandbox.store import Store
 
 STOP_SECONDS = 10.0
@@ -45,6 +46,7 @@ class Sandbox:
         self._server: uvicorn.Server | None = None
         self._socket: socket.socket | None = None
         self._store: Store | None = None
+        self._shelf: Shelf | None = None
         self.faults: set[Fault] = set(faults)
 
     @property
@@ -62,6 +64,13 @@ class Sandbox:
     def database(self) -> Path:
         return self._data / "sandbox.sqlite3"
 
+    @property
+    def shelf(self) -> Shelf:
+        """The components it offers; once it is open."""
+        if self._shelf is None:
+            raise RuntimeError("not open")
+        return self._shelf
+
     def open(self) -> None:
         """Take the port and open the store: from here on connections wait to be served.
 
@@ -76,7 +85,7 @@ class Sandbox:
             raise SandboxPortTaken(self._port) from error
         try:
             self._assemble(roots)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, ValueError, sqlite3.Error) as error:
             self.close()
             raise SandboxDataUnusable(str(self._data)) from error
 
@@ -155,6 +164,7 @@ class Sandbox:
         import uvicorn
 
         from client.sandbox.app import create_app
+        from client.sandbox.components import Shelf
         from client.sandbox.rules import Rules
         from client.sandbox.store import Store
         from client.sandbox.tls import server_context, server_identity
@@ -164,9 +174,10 @@ class Sandbox:
         context = server_context(identity)
         self._store = Store(self.database)
         rules = Rules(self.url, roots, self.faults)
+        self._shelf = Shelf(self._data, self.url, self.faults)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                create_app(self._store, rules),
+                create_app(self._store, rules, self._shelf),
                 loop="asyncio",
                 http="h11",
                 ws="none",

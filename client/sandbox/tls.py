@@ -25,9 +25,9 @@ def server_identity(data: Path) -> tuple[Path, Path]:
     ca = _usable_authority(identity)
     if ca is None:
         key_and_chain, ca = make_identity(NAMES, ADDRESSES)
-        _write(identity, key_and_chain)
+        write(identity, key_and_chain)
     if not ca_file.exists() or ca_file.read_bytes() != ca:
-        _write(ca_file, ca)
+        write(ca_file, ca)
     return identity, ca_file
 
 
@@ -129,7 +129,7 @@ def _usable_authority(identity: Path) -> bytes | None:
     return chain[1].public_bytes(Encoding.PEM)
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
     """Replace `path` in one step; readable by its owner alone."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(handle, "wb") as file:

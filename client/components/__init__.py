@@ -1,0 +1,1 @@
+"""The components that the service offers: what is on its list, and how a file is fetched safely."""
