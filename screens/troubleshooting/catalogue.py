@@ -109,10 +109,11 @@ def entry(code: str) -> Entry:
 def entry_for(code: str, facts: Mapping[str, Fact]) -> Entry:
     """The closest entry for a failure; never raises, so that a failure can always be shown.
 
-    `pcsc.failed` becomes the entry of its PC/SC status where there is one.
+    A PC/SC status or a PKCS#11 return value has an entry of its own where there is one.
     """
-    status = facts.get("status")
+    status, value = facts.get("status"), facts.get("rv")
     codes = [f"pcsc.{status:08x}"] if code == "pcsc.failed" and isinstance(status, int) else []
+    codes += [f"pkcs11.{value}"] if value else []
     for candidate in (*codes, code):
         try:
             return entry(candidate)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -45,19 +47,20 @@ MAINLAND = re.compile(
 FACT = re.compile(r"\{(\w+)\}")
 
 
+def kinds(root: Any) -> Iterator[Any]:
+    """The classes below `root` that have a code of their own."""
+    for kind in root.__subclasses__():
+        if "code" in vars(kind):
+            yield kind
+        yield from kinds(kind)
+
+
 def error_codes() -> dict[str, frozenset[str]]:
-    """The stable codes of both trees, each with the names of its facts."""
-
-    def walk(kind: type) -> Iterator[type]:
-        for child in kind.__subclasses__():
-            yield child
-            yield from walk(child)
-
+    """The stable codes of the trees, each with the names of its facts."""
     return {
-        kind.code: frozenset(kind.__dataclass_fields__)
+        kind.code: frozenset(field.name for field in fields(kind))
         for root in (CardError, ClientError, AppError)
-        for kind in walk(root)
-        if "code" in vars(kind)
+        for kind in kinds(root)
     }
 
 

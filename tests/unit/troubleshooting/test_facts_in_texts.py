@@ -69,6 +69,10 @@ def test_a_fact_is_text_and_nothing_else() -> None:
 def test_a_known_status_has_the_entry_of_its_own() -> None:
     assert entry_for("pcsc.failed", {"status": 0x80100010}).id == "pcsc.80100010"
     assert entry_for("pcsc.failed", {"status": 0x8010001F}).id == "pcsc.failed"
+    assert (
+        entry_for("card.module.broken", {"rv": "CKR_DEVICE_ERROR"}).id == "pkcs11.CKR_DEVICE_ERROR"
+    )
+    assert entry_for("card.module.broken", {"rv": "CKR_ODD"}).id == "card.module.broken"
 
 
 def test_whatever_fails_can_be_shown() -> None:
