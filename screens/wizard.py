@@ -17,6 +17,7 @@ from client.purpose import Purpose
 if TYPE_CHECKING:  # the first frame needs none of these
     from card.port import HolderCertificate, PinRules, Slot
     from client.port import Challenge, Receipt, ServiceDescription, Session, Verification
+    from screens.offers import Offer, Plan, Transfer
 
 Fact = str | int | None
 UNEXPECTED = "app.unexpected"  # an exception that no error tree foresees
@@ -48,12 +49,15 @@ REGISTER_STEPS = (
 )
 REBIND_STEPS = (*REGISTER_STEPS[:5], Step.SIGN_IN, Step.RECEIPT)
 CARD_STEPS = frozenset({Step.CARD, Step.PIN})
+_LOOKED_AT = frozenset({Step.COMPONENTS, Step.READER, Step.CARD})
 
 
 class Work(StrEnum):
     """What runs in the background while a screen waits."""
 
     CHECKING = "checking"  # the components
+    DOWNLOADING = "downloading"  # a component
+    INSTALLING = "installing"  # it
     READING = "reading"  # the card
     PREPARING = "preparing"  # challenge and tries, before the first digit
     PROVING = "proving"  # VERIFY, sign, verification
@@ -70,6 +74,8 @@ class Component(StrEnum):
     DRIVER = "driver"
     CRYPTO = "crypto"
     REPORTING = "reporting"
+    MODULE = "module"  # a card's own; only where there is something to say
+    LIST = "list"  # of components to be had; likewise
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,10 @@ class Wizard:
     failure: Failure | None = None
     checks: tuple[Check, ...] = ()
     service: ServiceDescription | None = None
+    offers: tuple[Offer, ...] = ()  # for what is missing
+    transfer: Transfer | None = None
+    plan: Plan | None = None  # waits for its confirmation
+    needs_module: bool = False  # a card was met that only its own module can reach
     slots: tuple[Slot, ...] = ()
     slots_failure: Failure | None = None  # why no card can be chosen: no service, reader or card
     reader: str | None = None
@@ -179,7 +189,15 @@ def anew(wizard: Wizard) -> Wizard:
 def check(wizard: Wizard) -> Wizard:
     """Run the component check (again)."""
     return replace(
-        wizard, step=Step.COMPONENTS, busy=Work.CHECKING, checks=(), service=None, failure=None
+        wizard,
+        step=Step.COMPONENTS,
+        busy=Work.CHECKING,
+        checks=(),
+        service=None,
+        failure=None,
+        offers=(),
+        transfer=None,
+        plan=None,
     )
 
 
@@ -189,11 +207,41 @@ def check_known(wizard: Wizard, row: Check) -> Wizard:
 
 
 def checked(
-    wizard: Wizard, checks: tuple[Check, ...], service: ServiceDescription | None
+    wizard: Wizard,
+    checks: tuple[Check, ...],
+    service: ServiceDescription | None,
+    offers: tuple[Offer, ...] = (),
 ) -> Wizard:
     """The component check ended; its first failure is what the screen explains."""
     failure = next((row.failure for row in checks if row.failure and not row.warning), None)
-    return replace(wizard, busy=None, checks=checks, service=service, failure=failure)
+    return replace(
+        wizard, busy=None, checks=checks, service=service, failure=failure, offers=offers
+    )
+
+
+def get(wizard: Wizard) -> Wizard:
+    """Fetch the first offer; the others come after the next check."""
+    return replace(wizard, busy=Work.DOWNLOADING, failure=None, transfer=None, plan=None)
+
+
+def transferred(wizard: Wizard, transfer: Transfer) -> Wizard:
+    """Some more of the download is there."""
+    return replace(wizard, transfer=transfer)
+
+
+def fetched(wizard: Wizard, plan: Plan) -> Wizard:
+    """The right file is there; what will be run is shown, and nothing runs before a yes."""
+    return replace(wizard, busy=None, transfer=None, plan=plan)
+
+
+def install(wizard: Wizard) -> Wizard:
+    """The person confirmed the plan; `check` follows by itself."""
+    return replace(wizard, busy=Work.INSTALLING, failure=None)
+
+
+def can_cancel(wizard: Wizard) -> bool:
+    """Not in the middle of an installation: half a package is worse than none."""
+    return wizard.busy is not None and wizard.busy is not Work.INSTALLING
 
 
 def components_ready(wizard: Wizard) -> bool:
@@ -370,6 +418,8 @@ def back(wizard: Wizard) -> Wizard:
     if not can_go_back(wizard):
         return wizard
     match wizard.step:
+        case Step.COMPONENTS if wizard.plan is not None:
+            return replace(wizard, plan=None, failure=None)
         case Step.COMPONENTS:
             return anew(wizard)
         case Step.READER:
@@ -436,6 +486,7 @@ def waits_for_service(wizard: Wizard) -> bool:
         wizard.busy is None
         and wizard.failure is not None
         and wizard.step is not Step.WELCOME
+        and not (wizard.step is Step.COMPONENTS and wizard.service is not None)  # a download
         and wizard.failure.code.startswith(("net.", "service.unavailable", "service.failed"))
     )
 
@@ -450,13 +501,26 @@ def service_back(wizard: Wizard, service: ServiceDescription) -> Wizard:
     return wizard
 
 
+def step_to_check(wizard: Wizard, step: Step | None) -> Step | None:
+    """`step` where going back to it, to look again, is safe and of use; else None.
+
+    Not while work runs, not once a proof was made, and not forwards.
+    """
+    steps = wizard.steps
+    if wizard.busy is not None or step not in _LOOKED_AT or wizard.step not in steps[:4]:
+        return None
+    if step is Step.CARD and (wizard.reader is None or wizard.step is Step.CARD):
+        return None
+    return step if steps.index(step) <= steps.index(wizard.step) else None
+
+
 def cancelled(wizard: Wizard) -> Wizard:
     """The person cancelled what ran; the step stays, and so does an undecided submission."""
     if wizard.step is Step.CARD and wizard.card is None:
         return choose_reader(wizard)
     if wizard.step is Step.PIN:
         return replace(wizard, step=Step.CARD, busy=None, challenge=None, failure=None)
-    return replace(wizard, busy=None)
+    return replace(wizard, busy=None, transfer=None)
 
 
 # Answers with which the service decided about a submission. Every other failure, a refused
@@ -471,7 +535,15 @@ _DECIDED = (
     "service.idempotency.",
 )
 _PROOF_LOST = ("service.verification.", "service.card.")
-_CARD_LOST = ("card.removed", "card.absent", "card.reader.gone", "card.reset", "card.mute")
+# What ends the connection to the card: it is read anew before anything else is asked of it.
+_CARD_LOST = (
+    "card.removed",
+    "card.absent",
+    "card.reader.gone",
+    "card.reset",
+    "card.mute",
+    "pcsc.",
+)
 
 
 def failed(wizard: Wizard, failure: Failure) -> Wizard:
@@ -479,11 +551,14 @@ def failed(wizard: Wizard, failure: Failure) -> Wizard:
     if failure.cancelled:
         return cancelled(wizard)
     work = wizard.busy
-    wizard = replace(wizard, busy=None, failure=failure)
     code = failure.code
+    module = wizard.needs_module or code == "card.module.missing"
+    wizard = replace(wizard, busy=None, failure=failure, transfer=None, needs_module=module)
+    if work is Work.INSTALLING:
+        return replace(wizard, plan=None)
     if work in {Work.REGISTERING, Work.BINDING}:
         return _submission_failed(wizard, failure)
-    if wizard.step in CARD_STEPS and code in _CARD_LOST:
+    if wizard.step in CARD_STEPS and code.startswith(_CARD_LOST):
         return replace(wizard, card_gone=True, challenge=None)
     return _tries_known(wizard, failure) if work is Work.PROVING else wizard
 

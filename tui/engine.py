@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from card.port import Card, Readers, Slot
     from client.port import Challenge, Receipt, Service, ServiceDescription, Session
     from screens.jobs import Backends
+    from tui.event_log import EventLog
 
 T = TypeVar("T")
 READERS_RETRY_SECONDS = 1.0  # while the PC/SC service is away
@@ -38,8 +39,12 @@ class Engine:
     never touch the card at the same time; the watches have threads of their own.
     """
 
-    def __init__(self, backends: Backends, post: Post, changed: Changed) -> None:
+    def __init__(
+        self, backends: Backends, post: Post, changed: Changed, log: EventLog | None = None
+    ) -> None:
+        """`log` is told of every new state."""
         self.wizard = Wizard()
+        self._log = log
         self._backends = backends
         self._post = post
         self._changed = changed
@@ -90,6 +95,20 @@ class Engine:
                 self._bind(now.submission or _new_submission({}))
             case Step.RECEIPT:
                 self.forget()
+
+    def check_again(self, step: Step | None) -> None:
+        """From a remedy that was carried out at `step`: look there again; else as `go_on`."""
+        now = self.wizard
+        match wizard.step_to_check(now, step):
+            case Step.COMPONENTS:
+                self._check(wizard.check(now))
+            case Step.READER:
+                self._become(wizard.choose_reader(now))
+                self._watch_readers()
+            case Step.CARD if now.reader is not None:
+                self._open(wizard.read_card(now, now.reader))
+            case _:
+                self.go_on()
 
     def back(self) -> None:
         """Cancel what runs; else one step back where that is safe."""
@@ -266,7 +285,7 @@ class Engine:
             return
         if now.busy is Work.PREPARING:  # the same card came back on the PIN step
             self._prepare(now)
-        elif wizard.after_failed_proof(now):
+        elif before.busy is Work.PROVING and wizard.after_failed_proof(now):
             self._prepare(wizard.prepare_again(now))
 
     # --- what happens outside ---------------------------------------------------------------------
@@ -346,6 +365,8 @@ class Engine:
             self._watching_service = True
             self._service_watch.submit(self._follow_service)
         if new != old:
+            if self._log is not None:
+                self._log.note(new)
             self._changed(old, new)
 
     def _the_service(self) -> Service:

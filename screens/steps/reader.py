@@ -36,10 +36,6 @@ class ReaderScreen(StepScreen):
         yield Menu(id="readers")
         yield Prose(id="outro")
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.query_one(Menu).focus()
-
     def fill(self, wizard: Wizard) -> None:
         _ = self.words
         slots = wizard.slots
@@ -60,6 +56,8 @@ class ReaderScreen(StepScreen):
         menu = self.query_one(Menu)
         menu.display = bool(slots)
         menu.show([self._line(slot) for slot in slots], self._marked(wizard))
+        if slots and self.focused is None:  # a list that was hidden has lost the focus
+            menu.focus()
         self.query_one("#outro", Prose).update("\n" + outro)
 
     def _line(self, slot: Slot) -> str:

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -120,23 +121,26 @@ class Person:
             now = self.wizard
             if self.code is not None or now.step is to:
                 return
-            await self._act(choice, reader)
-            await self.until(lambda now=now: self.wizard != now, f"an effect at {now.step}")
+            await self.act(choice, reader)
+            await self.until(partial(self._moved_from, now), f"an effect at {now.step}")
 
     async def go_on(self, to: Step = Step.RECEIPT, *, choice: str = "1", reader: int = 1) -> None:
         """As `go`, from a failure that a PIN, a password or a key gets over."""
         now = self.wizard
         if self.code is not None:
-            await self._act(choice, reader)
-            await self.until(lambda: self.wizard != now, f"an effect at {now.step}")
+            await self.act(choice, reader)
+            await self.until(partial(self._moved_from, now), f"an effect at {now.step}")
         await self.go(to, choice=choice, reader=reader)
 
     async def again(self, key: str = "enter") -> None:
         """One key, and the end of what it starts."""
         before = self.wizard
         await self.press(key)
-        await self.until(lambda: self.wizard != before, f"an effect of {key}")
+        await self.until(partial(self._moved_from, before), f"an effect of {key}")
         await self.settled()
+
+    def _moved_from(self, before: Wizard) -> bool:
+        return self.wizard != before
 
     def _waits_for_me(self) -> bool:
         """Nothing runs, and the step waits for the person rather than for a reader or a card."""
@@ -157,7 +161,7 @@ class Person:
             case _:
                 return True
 
-    async def _act(self, choice: str, reader: int) -> None:
+    async def act(self, choice: str, reader: int) -> None:
         now = self.wizard
         match now.step:
             case Step.WELCOME:
