@@ -13,27 +13,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from enum import IntEnum
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from card.errors import (
-    CardAbsent,
     CardCancelled,
     CardError,
     CardMute,
     CardRemoved,
-    CardReset,
-    PcscFailed,
     PcscLibraryMissing,
-    PcscServiceDenied,
-    PcscServiceMissing,
-    PcscServiceStopped,
-    ReaderGone,
     ReaderHeld,
-    ReaderUnknown,
 )
+from card.pcsc_codes import STALE, Code, failure
 from card.port import Connection, Slot, SlotState
 
 PNP = "\\\\?PnP?\\Notification"  # the pseudo reader that changes when a reader comes or goes
@@ -42,77 +35,14 @@ LOOK_OFTEN = 1_000  # ms; where the system knows no such pseudo reader (macOS)
 CANCEL_EVERY = 0.02  # seconds between two SCardCancel, until the waiting thread has noticed
 CANCELS = 100
 DENIED_AGAIN = 0.5  # seconds
+CLOSING = 1.0  # seconds that closing waits; it goes on in the background then
 
-
-class Code(IntEnum):
-    """PC/SC return codes as unsigned 32-bit values (pcsc-lite's pcsclite.h)."""
-
-    OK = 0
-    INTERNAL_ERROR = 0x80100001
-    CANCELLED = 0x80100002
-    INVALID_HANDLE = 0x80100003
-    UNKNOWN_READER = 0x80100009
-    TIMEOUT = 0x8010000A
-    SHARING_VIOLATION = 0x8010000B
-    NO_SMARTCARD = 0x8010000C
-    COMM_ERROR = 0x80100013
-    NOT_TRANSACTED = 0x80100016
-    READER_UNAVAILABLE = 0x80100017
-    NO_SERVICE = 0x8010001D
-    SERVICE_STOPPED = 0x8010001E
-    NO_READERS = 0x8010002E
-    UNRESPONSIVE_CARD = 0x80100066
-    UNPOWERED_CARD = 0x80100067
-    RESET_CARD = 0x80100068
-    REMOVED_CARD = 0x80100069
-    SECURITY_VIOLATION = 0x8010006A
-
-
-# What a context answers once the daemon that it belonged to is gone, or just going: access is
-# denied when a context is established, not later.
-STALE = frozenset(
-    {
-        Code.NO_SERVICE,
-        Code.SERVICE_STOPPED,
-        Code.INVALID_HANDLE,
-        Code.COMM_ERROR,
-        Code.INTERNAL_ERROR,
-        Code.SECURITY_VIOLATION,
-    }
-)
 
 _STATE_CHANGED, _STATE_UNKNOWN, _STATE_UNAVAILABLE = 0x0002, 0x0004, 0x0008
 _STATE_PRESENT, _STATE_EXCLUSIVE, _STATE_MUTE = 0x0020, 0x0080, 0x0200
 
+_Result = TypeVar("_Result")
 _Status = tuple[str, int, list[int]]  # reader, event state with its counter on top, ATR
-
-
-def failure(status: int, reader: str = "", in_use: bool = False) -> CardError:
-    """The typed error for a PC/SC return code; `in_use`: a connection was open already."""
-    match status:
-        case Code.NO_SERVICE:
-            return PcscServiceMissing()
-        case Code.SERVICE_STOPPED:
-            return PcscServiceStopped()
-        case Code.INVALID_HANDLE | Code.COMM_ERROR | Code.SECURITY_VIOLATION if in_use:
-            return PcscServiceStopped()  # the daemon ended, or is ending, or is a new one
-        case Code.SECURITY_VIOLATION:
-            return PcscServiceDenied()
-        case Code.CANCELLED:
-            return CardCancelled()
-        case Code.UNKNOWN_READER:
-            return ReaderGone(reader) if in_use else ReaderUnknown(reader)
-        case Code.READER_UNAVAILABLE:
-            return ReaderGone(reader)
-        case Code.SHARING_VIOLATION:
-            return ReaderHeld(reader)
-        case Code.NO_SMARTCARD | Code.REMOVED_CARD:
-            return CardRemoved(reader) if in_use else CardAbsent(reader)
-        case Code.UNRESPONSIVE_CARD | Code.UNPOWERED_CARD:
-            return CardMute(reader)
-        case Code.RESET_CARD:
-            return CardReset(reader)
-    return PcscFailed(status)
 
 
 def load() -> ModuleType:
@@ -168,14 +98,44 @@ class _Context:
             self._scard.SCardReleaseContext(handle)
 
 
-class PcscReaders:
-    """card.port.Readers over PC/SC. `wait` may run in a thread of its own beside the others."""
+def _within(
+    seconds: float, call: Callable[[], _Result], late: Callable[[_Result], object]
+) -> _Result | None:
+    """What `call` returns, or None after `seconds`; `late` then gets it whenever it comes.
 
-    def __init__(self) -> None:
+    While another program is in a transaction, connecting, beginning a transaction and
+    disconnecting all wait for its end, which PC/SC can neither limit nor cancel.
+    """
+    future: Future[_Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except CardError as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return future.result(seconds)
+    except TimeoutError:
+        future.add_done_callback(
+            lambda done: late(done.result()) if done.exception() is None else None
+        )
+        return None
+
+
+class PcscReaders:
+    """card.port.Readers over PC/SC. `wait` may run in a thread of its own beside the others.
+
+    `patience`: seconds that another program's transaction is waited for; ReaderHeld then.
+    """
+
+    def __init__(self, patience: float = 5.0) -> None:
         """Raises PcscLibraryMissing; the service itself is first needed by a method."""
-        self._scard = load()
-        self._work = _Context(self._scard)
-        self._watch = _Context(self._scard)
+        self.patience = patience
+        self.scard = load()
+        self._work = _Context(self.scard)
+        self._watch = _Context(self.scard)
         self._noticed = threading.Condition()
         self._waiting = False
         self._cancelled = False
@@ -214,23 +174,34 @@ class PcscReaders:
                 if not self._waiting or not self._cancelled:
                     return
                 if self._watch.handle is not None:
-                    self._scard.SCardCancel(self._watch.handle)
+                    self.scard.SCardCancel(self._watch.handle)
                 self._noticed.wait(CANCEL_EVERY)
 
     def connect(self, reader: str) -> Connection:
-        scard = self._scard
+        scard = self.scard
         protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-        status, results = self._work.call(
-            lambda context: _split(
-                scard.SCardConnect(context, reader, scard.SCARD_SHARE_SHARED, protocols)
+        context = self._work
+
+        def connect() -> tuple[int, list[Any]]:
+            return context.call(
+                lambda handle: _split(
+                    scard.SCardConnect(handle, reader, scard.SCARD_SHARE_SHARED, protocols)
+                )
             )
-        )
+
+        def let_go(answer: tuple[int, list[Any]]) -> None:
+            if answer[0] == Code.OK:
+                scard.SCardDisconnect(answer[1][0], scard.SCARD_LEAVE_CARD)
+            context.release()
+
+        answer = _within(self.patience, connect, late=let_go)
+        if answer is None:
+            self.abandon(context)
+            raise ReaderHeld(reader)
+        status, results = answer
         if status != Code.OK:
             raise failure(status, reader)
-        handle, protocol = results
-        connection = PcscConnection(
-            scard, reader, handle, protocol, still_there=lambda: self._is_present(reader)
-        )
+        connection = PcscConnection(self, context, reader, *results)
         try:
             connection.read_atr()
         except BaseException:
@@ -244,11 +215,16 @@ class PcscReaders:
         self._watch.release()
         self._work.release()
 
+    def abandon(self, context: _Context) -> None:
+        """Work on with a new context: a call still blocks on this one."""
+        if self._work is context:
+            self._work = _Context(self.scard)
+
     def _look(self, context: _Context) -> list[_Status]:
         """Every reader's state now: one call for the list, one for all states."""
         self._stop_if_cancelled(context)
         status, results = context.call(
-            lambda handle: _split(self._scard.SCardListReaders(handle, []))
+            lambda handle: _split(self.scard.SCardListReaders(handle, []))
         )
         if status == Code.NO_READERS:
             return []
@@ -256,7 +232,7 @@ class PcscReaders:
             raise failure(status)
         names = [(str(name), 0) for name in results[0]]
         status, results = context.call(
-            lambda handle: _split(self._scard.SCardGetStatusChange(handle, 0, names))
+            lambda handle: _split(self.scard.SCardGetStatusChange(handle, 0, names))
         )
         if status not in (Code.OK, Code.TIMEOUT, Code.UNKNOWN_READER):
             raise failure(status)
@@ -278,20 +254,20 @@ class PcscReaders:
             return Code.TIMEOUT
         handle = self._watch.establish()
         patience = LOOK_AGAIN if self._pnp else LOOK_OFTEN
-        status, results = _split(self._scard.SCardGetStatusChange(handle, patience, states))
+        status, results = _split(self.scard.SCardGetStatusChange(handle, patience, states))
         self._stop_if_cancelled(self._watch)
         if self._pnp and status == Code.OK:
             name, state, _ = results[0][-1]
             self._pnp = not (name == PNP and state & _STATE_UNKNOWN)
         return status
 
-    def _is_present(self, reader: str) -> bool:
+    def is_present(self, reader: str) -> bool:
         """Whether a card stays in the reader; pcscd sees a removal up to 0.4 s after it."""
         handle = self._work.handle
         if handle is None:
             return False
         state = [(reader, _STATE_PRESENT)]
-        status, results = _split(self._scard.SCardGetStatusChange(handle, LOOK_OFTEN, state))
+        status, results = _split(self.scard.SCardGetStatusChange(handle, LOOK_OFTEN, state))
         return status == Code.TIMEOUT or (
             status == Code.OK and bool(results[0][0][1] & _STATE_PRESENT)
         )
@@ -308,14 +284,15 @@ class PcscConnection:
 
     def __init__(
         self,
-        scard: ModuleType,
+        readers: PcscReaders,
+        context: _Context,
         reader: str,
         handle: int,
         protocol: int,
-        still_there: Callable[[], bool],
     ) -> None:
-        self._scard = scard
-        self._still_there = still_there
+        self._scard = scard = readers.scard
+        self._readers = readers
+        self._context = context
         self._reader = reader
         self._handle = handle
         self._pci = (
@@ -354,7 +331,15 @@ class PcscConnection:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        status = _unsigned(self._scard.SCardBeginTransaction(self._handle))
+        if self._closed:
+            raise ReaderHeld(self._reader)
+        begin = self._scard.SCardBeginTransaction
+        status = _within(self._readers.patience, lambda: begin(self._handle), late=self._let_go)
+        if status is None:
+            self._closed = True
+            self._readers.abandon(self._context)
+            raise ReaderHeld(self._reader)
+        status = _unsigned(status)
         if status != Code.OK:
             raise self._failure(status)
         try:
@@ -366,12 +351,32 @@ class PcscConnection:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._scard.SCardDisconnect(self._handle, self._scard.SCARD_LEAVE_CARD)
+            ended = _within(CLOSING, self._disconnect, late=lambda _: self._context.release())
+            if ended is None:
+                self._readers.abandon(self._context)
+
+    def _disconnect(self) -> int:
+        status: int = self._scard.SCardDisconnect(self._handle, self._scard.SCARD_LEAVE_CARD)
+        return status
+
+    def _let_go(self, status: int) -> None:
+        """A transaction that came too late: end it at once, and leave the card as it is.
+
+        Releasing the context alone would not do, pcscd resets a card that is in a transaction.
+        """
+        if _unsigned(status) == Code.OK:
+            self._scard.SCardEndTransaction(self._handle, self._scard.SCARD_LEAVE_CARD)
+        self._disconnect()
+        self._context.release()
 
     def _failure(self, status: int) -> CardError:
         """The typed error; after a broken exchange the reader is asked if the card is there."""
         if status == Code.NOT_TRANSACTED:
-            return CardMute(self._reader) if self._still_there() else CardRemoved(self._reader)
+            return (
+                CardMute(self._reader)
+                if self._readers.is_present(self._reader)
+                else CardRemoved(self._reader)
+            )
         return failure(status, self._reader, in_use=True)
 
 

@@ -55,13 +55,15 @@ def readers(pcscd: Pcscd) -> Iterator[PcscReaders]:
 @contextmanager
 def inserted(pcscd: Pcscd, card: VirtualCard, slot: int = 0) -> Iterator[str]:
     """The card lies in the reader for the time of the block; gives the reader's name."""
+    name = pcscd.readers[slot]
+    watch = PcscReaders()
+    # pcscd looks at a slot every 0.4 s; the card before may still be there for it.
+    wait_until(lambda: state(watch.slots(), name) is SlotState.EMPTY, "the empty reader")
     stop = threading.Event()
     thread = threading.Thread(
         target=vpcd.serve, args=(card, "127.0.0.1", pcscd.ports[slot], stop), daemon=True
     )
     thread.start()
-    name = pcscd.readers[slot]
-    watch = PcscReaders()
     try:
         wait_until(lambda: state(watch.slots(), name) is not SlotState.EMPTY, "the card")
         yield name
@@ -109,6 +111,8 @@ from smartcard import scard
 reader, share, what = sys.argv[1], getattr(scard, sys.argv[2]), getattr(scard, sys.argv[3])
 _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
 status, card, _ = scard.SCardConnect(context, reader, share, 3)
+if "transaction" in sys.argv:
+    status = scard.SCardBeginTransaction(card)
 print(status, flush=True)
 sys.stdin.readline()
 scard.SCardDisconnect(card, what)
@@ -119,9 +123,9 @@ print("left", flush=True)
 class OtherProgram:
     """Another process that has connected to the card; it leaves when it is told to."""
 
-    def __init__(self, pcscd: Pcscd, reader: str, share: str, leave: str) -> None:
+    def __init__(self, pcscd: Pcscd, reader: str, *how: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", OTHER_PROGRAM, reader, share, leave],
+            [sys.executable, "-c", OTHER_PROGRAM, reader, *how],
             env=pcscd.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -136,8 +140,8 @@ class OtherProgram:
 
 
 @contextmanager
-def other_program(pcscd: Pcscd, reader: str, share: str, leave: str) -> Iterator[OtherProgram]:
-    program = OtherProgram(pcscd, reader, share, leave)
+def other_program(pcscd: Pcscd, reader: str, *how: str) -> Iterator[OtherProgram]:
+    program = OtherProgram(pcscd, reader, *how)
     try:
         yield program
     finally:
@@ -199,10 +203,8 @@ def test_a_swapped_card_counts_as_a_change(
     pcscd: Pcscd, readers: PcscReaders, authority: Authority
 ) -> None:
     card = VirtualCard(Profile.parse(EC), authority)
-    with inserted(pcscd, card) as reader:
+    with inserted(pcscd, card):
         first = readers.slots()
-    # A hand is slower than pcscd's look at the slot, 0.4 s; this test is not.
-    wait_until(lambda: state(readers.slots(), reader) is SlotState.EMPTY, "the empty reader")
     with inserted(pcscd, card):
         second = readers.slots()
     assert first[0].atr == second[0].atr
@@ -317,6 +319,47 @@ def test_a_card_held_by_another_program(
         freed = waiting.end()
         assert isinstance(freed, tuple)
         assert state(freed, reader) is SlotState.PRESENT
+        open_card(readers, reader).close()
+
+
+SHARED_TRANSACTION = ("SCARD_SHARE_SHARED", "SCARD_LEAVE_CARD", "transaction")
+
+
+def test_another_programs_long_transaction_is_not_waited_for_for_ever(
+    pcscd: Pcscd, authority: Authority
+) -> None:
+    readers = PcscReaders(patience=0.2)
+    card = VirtualCard(Profile.parse(EC), authority)
+    with inserted(pcscd, card) as reader:
+        opened = open_card(readers, reader)
+        with other_program(pcscd, reader, *SHARED_TRANSACTION) as other:
+            pin = pin_of(b"Test-123")
+            with pytest.raises(ReaderHeld):
+                opened.sign(pin, MESSAGE, 3)
+            assert len(pin) == 0
+            with pytest.raises(ReaderHeld):
+                opened.tries_left()
+            with pytest.raises(ReaderHeld):
+                open_card(readers, reader)
+            opened.close()
+            assert len(readers.slots()) == 2
+            other.leave()
+        again = open_card(readers, reader)
+        assert again.sign(pin_of(b"Test-123"), MESSAGE, 3).algorithm == "ES256"
+        again.close()
+    readers.close()
+    assert card.verify_count == 1
+
+
+def test_closing_beside_another_programs_transaction(
+    pcscd: Pcscd, readers: PcscReaders, authority: Authority
+) -> None:
+    with inserted(pcscd, VirtualCard(Profile.parse(EC), authority)) as reader:
+        opened = open_card(readers, reader)
+        with other_program(pcscd, reader, *SHARED_TRANSACTION) as other:
+            opened.close()
+            assert len(readers.slots()) == 2
+            other.leave()
         open_card(readers, reader).close()
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.errors import CardError
-from card.pcsc import Code, failure
+from card.pcsc_codes import Code, failure
 
 READER = "Virtual PCD 00 00"
 
