@@ -56,7 +56,11 @@ class Connection(Protocol):
         ...
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Keep other programs off the card for the time of the block (SCardBeginTransaction)."""
+        """Keep other programs off the card for the time of the block (SCardBeginTransaction).
+
+        Raises ReaderHeld, which ends the connection, when another program's transaction lasts,
+        and as `transmit`.
+        """
         ...
 
     def close(self) -> None:
@@ -79,7 +83,7 @@ class Readers(Protocol):
         ...
 
     def cancel(self) -> None:
-        """Make a blocked `wait` raise CardCancelled; safe from any thread."""
+        """Make `wait` raise CardCancelled, the one that blocks or else the next; for any thread."""
         ...
 
     def connect(self, reader: str) -> Connection:
