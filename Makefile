@@ -28,7 +28,7 @@ lint: .dev ## run the checks that need no test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	shellcheck $(filter-out %.py,$(wildcard .ci/*))
+	shellcheck $(filter-out %.py,$(wildcard .ci/*)) tui/passthrough/hca-bind-connect
 
 bench: .dev ## measure against the references (BENCH="first-frame --json FILE")
 	PYTHONPATH=tests/system $(BIN)/python tests/bench $(BENCH)

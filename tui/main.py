@@ -97,6 +97,12 @@ def parser() -> argparse.ArgumentParser:
     )
     sandbox.add_argument("--account", metavar="NAME", help="make an account to sign in to")
     sandbox.add_argument("--password-fd", type=int, metavar="N", help="read its password there")
+
+    far = command("passthrough", "the reader on a thin client, this program on a host", common)
+    far.add_argument(
+        "what", choices=("script", "host-setup"), help="the thin client's script; sshd's settings"
+    )
+    far.add_argument("--sshd-config", type=Path, metavar="FILE", help="check this file of sshd's")
     return top
 
 
@@ -183,6 +189,15 @@ def _sandbox(options: argparse.Namespace) -> int:
     return 0
 
 
+def _passthrough(options: argparse.Namespace) -> int:
+    from tui.passthrough import host, script
+
+    if options.what == "script":
+        sys.stdout.write(script())
+        return 0
+    return host.report(_reporter(options).words, print, options.sshd_config)
+
+
 COMMANDS = {
     "wizard": _wizard,
     "demo": _demo,
@@ -190,6 +205,7 @@ COMMANDS = {
     "bind": _bind,
     "virtual-card": _virtual_card,
     "sandbox": _sandbox,
+    "passthrough": _passthrough,
 }
 
 
