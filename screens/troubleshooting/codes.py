@@ -20,7 +20,7 @@ _SPOKEN = re.compile("[〇零一二三四五六七八九]{4,}")
 _HEX = "[0-9A-Fa-fOoIl]"  # O, I and l are what 0 and 1 become on the phone
 _TOKEN = re.compile(
     # The old page's helper is started by an address with the Base64 of {"TAG after it.
-    rf"(?P<helper>\S*://\s*ey\S*|(?<![A-Za-z])ey[ij]uq\S*)"
+    rf"(?P<helper>(?<![A-Za-z])(?!https?://)\S*://\s*ey[ij]\S*|(?<![A-Za-z])ey[ij]uq\S*)"
     rf"|(?P<undefined>\[\s*-\s*1\s*\])"
     rf"|(?<![A-Za-z0-9])(?:[0Oo][xX]|&[hH])\s?(?P<hex>{_HEX}{{1,8}}(?:[ _]{_HEX}{{4}})?)(?!\w)"
     rf"|(?<![A-Za-z0-9-])(?=[A-Za-z]*\d)(?P<eight>{_HEX}{{4}}[ _-]?{_HEX}{{4}})[hH]?(?![A-Za-z0-9])"
@@ -137,8 +137,8 @@ def _meaning(token: re.Match[str], families: tuple[str, ...]) -> tuple[tuple[str
         return _number(int(text), families)
     digits = re.sub("[ _-]", "", text).translate(str.maketrans("OoIiLl", "001111"))
     ids = _of(index.numbers.get(int(digits, 16), ()), families)
-    if kind == "eight" and not ids and text.isdecimal():
-        return _number(int(text), families)  # a date, a telephone number
+    if kind == "eight" and not ids and digits.isdecimal():
+        return _number(int(digits), families)  # a date, a telephone number
     return ids, True, not ids
 
 

@@ -7,7 +7,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 WORDING = Path(__file__).with_name("wording.toml")
@@ -95,6 +95,7 @@ def _plain(text: str, simplified: Mapping[int, str]) -> Folded:
     return Folded("".join(out[i] for i in keep), tuple(origin[i] for i in keep))
 
 
+@lru_cache(maxsize=1024)
 def fold(text: str) -> Folded:
     """One spelling for all that mean the same: what two texts are compared by."""
     tables = wording()

@@ -16,7 +16,7 @@ from operator import itemgetter
 
 from screens.language import Language
 from screens.troubleshooting import codes
-from screens.troubleshooting.catalogue import Entry, entries, fill
+from screens.troubleshooting.catalogue import Entry, entries, entry, fill
 from screens.troubleshooting.normalise import Folded, fold, tokens, without_fillers, wording
 
 THRESHOLD = 38.0
@@ -102,8 +102,8 @@ def search(text: str, limit: int = LIMIT) -> list[Match]:
 def _by_code(id: str, score: float, by_words: Mapping[str, Match]) -> Match:
     if id in by_words:
         return Match(id, score, by_words[id].message, by_words[id].span)
-    message = next(message for message in index().messages if message.id == id).original
-    return Match(id, score, message, (0, len(message)))
+    title = fill(entry(id).title, {}, Language.ZH)
+    return Match(id, score, title, (0, len(title)))
 
 
 def _about_an_error(rest: str, by_words: Mapping[str, Match]) -> bool:
@@ -124,6 +124,8 @@ def _by_words(found: codes.Found) -> list[Match]:
     whole = fold(found.rest).text
     all = index()
     left = without_fillers(whole)
+    if not left:
+        return []
     compact = left.replace(" ", "")
     width = _width(compact)
     wanted = _features([_nearest_word(word) for word in tokens(left)])
@@ -133,7 +135,7 @@ def _by_words(found: codes.Found) -> list[Match]:
     best: dict[str, Match] = {}
     for number, shared in _candidates(wanted, compact):
         message = all.messages[number]
-        extra, missing = total - shared, message.weight - shared
+        extra, missing = max(0.0, total - shared), message.weight - shared
         words = shared / (shared + EXTRA_TEXT * extra + MISSING_TEXT * missing + 1e-9)
         # A fragment lacks words and talk adds words; where both are many it is something else.
         words *= 1 - STRANGE * (extra / total) * (missing / message.weight)
@@ -226,9 +228,7 @@ def _span(text: str, message: Folded) -> tuple[int, int]:
 @cache
 def index() -> _Index:
     """Every message and title of the catalogue, cut into features; built at the first search."""
-    messages = tuple(
-        _message(entry, original) for entry in entries() for original in _originals(entry)
-    )
+    messages = tuple(_message(one, original) for one in _distinct() for original in _originals(one))
     holders: dict[str, list[int]] = {}
     owners: dict[str, set[str]] = {}
     for number, message in enumerate(messages):
@@ -248,6 +248,16 @@ def index() -> _Index:
     )
 
 
+def _distinct() -> Iterator[Entry]:
+    """One entry of those that differ by their number alone (`also`); a number finds the others."""
+    said = set()
+    for one in entries():
+        meaning = (one.title, one.remedy.id, one.messages)
+        if meaning not in said:
+            said.add(meaning)
+            yield one
+
+
 def _vocabulary(features: Iterable[str]) -> dict[str, str]:
     words = {word: word for word in features}
     for written, meant in wording().words.items():
@@ -263,16 +273,16 @@ def _rarity(holders: int, count: int) -> float:
     return 0.15 + log((count + 1) / (holders + 1)) / log(count + 1)
 
 
-def _originals(entry: Entry) -> Iterator[str]:
+def _originals(one: Entry) -> Iterator[str]:
     yield from dict.fromkeys(
-        (fill(entry.title, {}, Language.ZH), fill(entry.title, {}, Language.EN), *entry.messages)
+        (fill(one.title, {}, Language.ZH), fill(one.title, {}, Language.EN), *one.messages)
     )
 
 
-def _message(entry: Entry, original: str) -> _Message:
+def _message(one: Entry, original: str) -> _Message:
     folded = fold(original)
     plain = without_fillers(folded.text)
-    return _Message(entry.id, original, folded, plain.replace(" ", ""), _features(tokens(plain)))
+    return _Message(one.id, original, folded, plain.replace(" ", ""), _features(tokens(plain)))
 
 
 def _weighed(message: _Message, rarity: Mapping[str, float]) -> _Message:

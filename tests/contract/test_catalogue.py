@@ -143,6 +143,9 @@ def test_an_entry_is_whole(entry: Entry) -> None:
 def test_the_chinese_is_that_of_taiwan(entry: Entry) -> None:
     for label in labels(entry):
         assert not MAINLAND.findall(label.zh), label.zh
+        for character in label.zh:
+            if "\u4e00" <= character <= "\u9fff":
+                character.encode("cp950")  # raises for a simplified character
 
 
 def test_a_locked_pin_is_never_to_be_tried_again() -> None:

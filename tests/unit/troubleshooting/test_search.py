@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from screens.troubleshooting.catalogue import Entry, entries, entry
 from screens.troubleshooting.normalise import fold, wording
@@ -121,3 +123,74 @@ def test_messages_made_worse_find_their_entry(capsys: pytest.CaptureFixture[str]
         )
     assert first / total >= 0.95, "\n".join(missed)
     assert three / total >= 0.98, "\n".join(missed)
+
+
+@given(st.text(max_size=200) | st.text("0123456789abcdefxOIl-_ :/[]ＨＣＡ驗PIN失敗", max_size=40))
+def test_any_text_has_an_answer(text: str) -> None:
+    for match in search(text):
+        assert 0 < match.score <= 100
+        assert 0 <= match.span[0] <= match.span[1] <= len(match.message)
+        assert entry(match.id).id == match.id
+
+
+def test_scores_fall_and_the_limit_holds() -> None:
+    found = search("PIN 碼錯誤", 3)
+    assert len(found) == 3
+    assert [match.score for match in found] == sorted((m.score for m in found), reverse=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0x8010001D",
+        "-2146435043",
+        "8010001d",
+        "2148532253",
+        "０Ｘ８０１０００１Ｄ",
+        "8O1OOO1D",
+        "0x8010 001D",
+    ],
+)
+def test_a_hexadecimal_code_has_many_spellings(text: str) -> None:
+    assert [match.id for match in search(text)] == ["pcsc.8010001d"]
+
+
+def test_a_bare_number_gives_every_source_and_a_named_source_only_its_own() -> None:
+    assert [match.id for match in search("9043")] == ["hca.9043", "cdc.9043"]
+    assert [match.id for match in search("CDC 9043")] == ["cdc.9043"]
+    assert search("CsHis 9005") == []  # HCA has a 9005, the NHI's software none
+    assert search("HCA 5003") == []
+    assert search("我在 9043 病房") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["x://eyJUQUciOiJB", "://eyJUQUci", "無法為 hca://eyJUQUciOiJB 開啟", "eyjuquci"]
+)
+def test_the_helpers_address_is_known_by_its_beginning(text: str) -> None:
+    assert search(text)[0].id == "web.4"
+
+
+def test_an_ordinary_address_is_not_the_helpers() -> None:
+    assert "web.4" not in [match.id for match in search("https://eyecare.example/eyes")]
+
+
+def test_numbers_that_mean_the_same_are_listed_once_unless_asked_for() -> None:
+    found = [match.id for match in search("OCSP 查詢失敗")]
+    assert found[0] == "hca.5410"
+    assert len([id for id in found if id.startswith("hca.54")]) <= 2
+    assert search("HCA 5417")[0].id == "hca.5417"
+
+
+def test_every_traditional_character_of_the_catalogue_can_be_typed_simplified() -> None:
+    """GB 2312 has the simplified characters: what it lacks must be in wording.toml."""
+
+    def foreign(character: str) -> bool:
+        try:
+            character.encode("gb2312")
+        except UnicodeEncodeError:
+            return True
+        return False
+
+    texts = "".join(message for one in entries() for message in (*one.messages, one.title.zh))
+    chinese = {c for c in texts if "\u4e00" <= c <= "\u9fff"}
+    assert {c for c in chinese if foreign(c)} - set(map(chr, wording().simplified)) == set()
