@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from tui.prompt import Terminal, read_secret
 
 if TYPE_CHECKING:
     from card.pin import Pin
-    from card.port import Card
+    from card.port import Card, Readers, Slot
     from client.port import FormField, Receipt, Service, ServiceDescription, Verification
     from screens.jobs import Backends
     from screens.language import Words
@@ -187,7 +188,7 @@ class LineMode:
             if not self._someone_there():
                 raise CardAbsent(wanted or slots[0].reader)
             self._say.event("waiting", _("Insert your card into the reader, chip first."))
-            slots = readers.wait(slots)
+            slots = _changed(readers, slots)
 
     def _choose(self, readers: list[str]) -> str:
         _ = self._say.words
@@ -288,6 +289,8 @@ class LineMode:
         values: dict[str, str | bytearray] = {}
         for item in description.account_form:
             value = self._given(item)
+            if not item.required and not self._answers.form and self._someone_there():
+                value = self._ask_field(item, None)
             while (why := complaint_about(item, value)) is not None:
                 if not self._someone_there():
                     raise FormFieldMissing(item.name)
@@ -362,3 +365,14 @@ class LineMode:
             card=receipt.card,
             bound=receipt.bound.isoformat(),
         )
+
+
+def _changed(readers: Readers, slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
+    """Wait on another thread: Ctrl+C cannot end a call that blocks inside the PC/SC library."""
+    with ThreadPoolExecutor(1) as waiting:
+        change = waiting.submit(readers.wait, slots)
+        try:
+            return change.result()
+        except KeyboardInterrupt:
+            readers.cancel()
+            raise
