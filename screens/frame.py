@@ -163,8 +163,6 @@ class FramedScreen(Screen[None]):
         Binding("f3", "language", show=False),
         Binding("f10,ctrl+q", "leave", show=False),
     ]
-        Binding("f4", "report", show=False),
-        Binding("f5", "doctor", show=False),
     # A focus change moves a cursor, nothing else: Textual's own repaints the whole screen.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     AUTO_FOCUS = ""  # a step gives the focus where it may be; a hidden field must never have it
@@ -248,12 +246,6 @@ class FramedScreen(Screen[None]):
 
     def action_language(self) -> None:
         self.post_message(LanguageWanted())
-    def action_report(self) -> None:
-        self.shell.show_report()
-
-    def action_doctor(self) -> None:
-        self.shell.show_doctor()
-
 
     def action_leave(self) -> None:
         self.post_message(QuitWanted())
@@ -317,7 +309,7 @@ class StepScreen(FramedScreen):
         elif can_go_back(wizard):
             keys.append(("Esc", _("Back")))
         if wizard.failure is not None:
-            keys += [("F2", _("What to do")), ("F4", _("Report"))]
+            keys.append(("F2", _("What to do")))
         keys += [("F1", _("Help")), ("F3", _("中文"))]
         if self.shell.may_quit:
             keys.append(("F10", _("Quit")))
@@ -333,7 +325,4 @@ class StepScreen(FramedScreen):
         if wizard.failure is None:
             return None
         remedy = self.shell.remedy_of(wizard.failure)
-        code = _("Support code: {code}", code=self.shell.support_code(wizard.failure.code))
-        # On a low terminal the notice is cut, and the code is what support asks for first.
-        below = (code, remedy.steps[0]) if self.size.height < 16 else (remedy.steps[0], code)
-        return Content.assemble((f"!! {remedy.title}", "bold"), *(f"\n   {line}" for line in below))
+        return Content.assemble((f"!! {remedy.title}", "bold"), f"\n   {remedy.steps[0]}")

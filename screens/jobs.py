@@ -22,13 +22,6 @@ from client.port import (
 from screens.wizard import CardOnTable, Check, Component, failure_of
 
 
-if TYPE_CHECKING:
-    from card.components import Finding
-    from client.errors import ClientError
-    from screens.findings import ServiceChoice
-    from screens.offers import Offer, Plan, Transfer
-    from screens.troubleshooting.support_code import Attachment
-
 class Backends(Protocol):
     """Where readers and the service come from; made late, because importing them is slow."""
 
@@ -49,26 +42,6 @@ class Backends(Protocol):
         ...
 
     @property
-    def apart(self) -> Backends:
-        """The same, to be used on another thread at the same time."""
-        ...
-
-    def socket(self) -> Path | None:
-        """The PC/SC daemon's socket; None where there is none to ask."""
-        ...
-
-    def attachment(self) -> Attachment:
-        """How the readers reach this program, as far as that is known without asking them."""
-        ...
-
-    def choice(self) -> ServiceChoice:
-        """Which service this run is set to. Raises where the settings cannot be read."""
-        ...
-
-    def equipment(self) -> Equipment:
-        """The same one at each call. Raises ClientError."""
-        ...
-
     def tracer(self) -> Tracer | None: ...
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.color import ColorSystem
@@ -16,10 +15,8 @@ from screens import messages
 from screens.frame import FramedScreen, StepScreen
 from screens.language import Language, Words
 from screens.steps.welcome import WelcomeScreen
-from screens.wizard import Failure, Step, Wizard, step_to_check
+from screens.wizard import Failure, Step, Wizard
 from tui.engine import Engine
-from tui.event_log import EventLog
-from tui.examination import Examination
 from tui.painter import Painter
 from tui.terminal import end_cleanly
 
@@ -27,11 +24,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual.screen import Screen
 
-    from screens.findings import Finding
     from screens.jobs import Backends
-    from screens.troubleshooting.catalogue import Condition
     from screens.troubleshooting.remedy import RemedyWords
-    from tui.examination import Found
 
 EXIT_DONE = 0
 EXIT_CANCELLED = 4
@@ -68,10 +62,7 @@ class WizardApp(App[int], inherit_bindings=False):
         self.may_quit = True
         self.unexpected: str | None = None  # the type of the exception that ended the program
         self._painter = Painter()
-        self._backends = backends
-        self._history = EventLog()
-        self._examination = Examination(backends, self._post, self._history)
-        self.engine = Engine(backends, self._post, self._changed, self._history)
+        self.engine = Engine(backends, lambda call: self.post_message(Call(call)), self._changed)
 
     @property
     def wizard(self) -> Wizard:
@@ -116,9 +107,6 @@ class WizardApp(App[int], inherit_bindings=False):
     def _fatal_error(self) -> None:
         self._close_messages_no_wait()
 
-    def _post(self, call: Callable[[], None]) -> None:
-        self.post_message(Call(call))
-
     def on_call(self, event: Call) -> None:
         event.call()
 
@@ -140,28 +128,7 @@ class WizardApp(App[int], inherit_bindings=False):
     def remedy_of(self, failure: Failure) -> RemedyWords:
         from screens.troubleshooting.remedy import words_for
 
-        return words_for(failure.code, failure.facts, self.words, self.conditions())
-
-    def support_code(self, code: str) -> str:
-        from screens.troubleshooting.situation import support_code
-
-        return support_code(code, self.wizard, self._backends.attachment(), self.words.language)
-
-    def conditions(self) -> frozenset[Condition]:
-        from screens.troubleshooting.situation import conditions
-
-        return conditions(self.wizard, self._backends.attachment())
-
-    def examine(self, found: Found) -> None:
-        self._examination.start(found)
-
-    def report(self, findings: tuple[Finding, ...]) -> str:
-        failure = self.wizard.failure
-        code = self.support_code(failure.code) if failure else None
-        return self._examination.report(findings, code, self.words)
-
-    def save_report(self, text: str) -> str:
-        return self._examination.save(text)
+        return words_for(failure.code, failure.facts, self.words)
 
     def show_help(self) -> None:
         from screens.help import HelpScreen
@@ -174,25 +141,7 @@ class WizardApp(App[int], inherit_bindings=False):
 
         failure = self.wizard.failure
         if failure is not None and isinstance(self.screen, StepScreen):
-            link = self.remedy_of(failure).link
-            self.push_screen(
-                RemedyScreen(
-                    lambda: self.remedy_of(failure),
-                    partial(self.engine.check_again, link),
-                    support_code=self.support_code(failure.code),
-                    step=step_to_check(self.wizard, link),
-                )
-            )
-
-    def show_report(self) -> None:
-        from screens.doctor_screen import ReportScreen
-
-        self.push_screen(ReportScreen())
-
-    def show_doctor(self) -> None:
-        from screens.doctor_screen import DoctorScreen
-
-        self.push_screen(DoctorScreen())
+            self.push_screen(RemedyScreen(lambda: self.remedy_of(failure), self.engine.go_on))
 
     def leave(self) -> None:
         self.exit(return_code=EXIT_DONE if self.wizard.receipt is not None else EXIT_CANCELLED)

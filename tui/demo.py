@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from card.virtual.readers import EmbeddedReaders
     from client.port import Service
     from client.sandbox.server import Sandbox
-    from tui.equipment import Equipment
-    from screens.findings import ServiceChoice
-    from screens.troubleshooting.support_code import Attachment
 
 ACCOUNT = "demo-nurse"
 PASSWORD = "Demo-password-1"  # noqa: S105 - of an account that ends with the demo
@@ -82,30 +79,6 @@ class DemoBackends:
         return "card.virtual"
 
     @property
-    def equipment(self) -> Equipment:
-        with self._lock:
-            if self._equipment is None:
-                from tui.practice import practice_equipment
-
-                self._equipment = practice_equipment(self, self._scenario)
-            return self._equipment
-
-    def apart(self) -> DemoBackends:
-        return self
-
-    def socket(self) -> Path | None:
-        return None
-
-    def attachment(self) -> Attachment:
-        from screens.troubleshooting.support_code import Attachment
-
-        return Attachment.EMBEDDED
-
-    def choice(self) -> ServiceChoice:
-        from screens.findings import ServiceChoice
-
-        return ServiceChoice(self.sandbox.url, own_ca=True)
-
     def pin(self) -> str:
         """The PIN that every demo card has; it is shown on the screen."""
         from card.virtual.profile import Profile
