@@ -58,10 +58,10 @@ class Terminal:
 
     def ask_secret(self, question: str, ascii_only: bool = True) -> Pin:
         """A PIN or password without echo, byte by byte. Raises Cancelled, PinCharacters."""
-        os.write(self._descriptor, f"{question} ".encode())
         secret = Pin()
         foreign = False
         with self._unechoed(), secret.wiped_on_error():
+            os.write(self._descriptor, f"{question} ".encode())  # seen once nothing is echoed
             while (byte := os.read(self._descriptor, 1)) not in END_OF_LINE:
                 if not byte or byte[0] == END_OF_INPUT:
                     raise Cancelled
