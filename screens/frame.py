@@ -19,7 +19,7 @@ from client.purpose import Purpose
 from screens.language import N_, Words
 from screens.messages import BackWanted, Continued, LanguageWanted, QuitWanted
 from screens.prose import Prose
-from screens.wizard import Step, Wizard, Work, can_go_back
+from screens.wizard import Step, Wizard, Work, can_cancel, can_go_back
 
 if TYPE_CHECKING:
     from screens.shell import Shell
@@ -42,6 +42,8 @@ PURPOSE_NAMES = {
 }
 WORK_NAMES = {
     Work.CHECKING: N_("Checking this computer and the service …"),
+    Work.DOWNLOADING: N_("Downloading. Esc stops it; it can go on from there later …"),
+    Work.INSTALLING: N_("Installing. Please wait; this must not be interrupted …"),
     Work.READING: N_("Reading the card. Please leave it in the reader …"),
     Work.PREPARING: N_("Getting ready: asking the service, and the card for the tries left …"),
     Work.PROVING: N_("Verifying. Please leave the card in the reader …"),
@@ -161,6 +163,8 @@ class FramedScreen(Screen[None]):
         Binding("f1,question_mark", "help", show=False),
         Binding("f2", "remedy", show=False),
         Binding("f3", "language", show=False),
+        Binding("f4", "report", show=False),
+        Binding("f5", "doctor", show=False),
         Binding("f10,ctrl+q", "leave", show=False),
     ]
     # A focus change moves a cursor, nothing else: Textual's own repaints the whole screen.
@@ -244,6 +248,12 @@ class FramedScreen(Screen[None]):
     def action_remedy(self) -> None:
         self.shell.show_remedy()
 
+    def action_report(self) -> None:
+        self.shell.show_report()
+
+    def action_doctor(self) -> None:
+        self.shell.show_doctor()
+
     def action_language(self) -> None:
         self.post_message(LanguageWanted())
 
@@ -304,12 +314,12 @@ class StepScreen(FramedScreen):
         _ = self.words
         enter = self.enter_does(wizard)
         keys = [("Enter", _(enter))] if enter and wizard.busy is None else []
-        if wizard.busy is not None:
+        if can_cancel(wizard):
             keys.append(("Esc", _("Cancel")))
         elif can_go_back(wizard):
             keys.append(("Esc", _("Back")))
         if wizard.failure is not None:
-            keys.append(("F2", _("What to do")))
+            keys += [("F2", _("What to do")), ("F4", _("Report"))]
         keys += [("F1", _("Help")), ("F3", _("中文"))]
         if self.shell.may_quit:
             keys.append(("F10", _("Quit")))
@@ -325,4 +335,7 @@ class StepScreen(FramedScreen):
         if wizard.failure is None:
             return None
         remedy = self.shell.remedy_of(wizard.failure)
-        return Content.assemble((f"!! {remedy.title}", "bold"), f"\n   {remedy.steps[0]}")
+        code = _("Support code: {code}", code=self.shell.support_code(wizard.failure.code))
+        # On a low terminal the notice is cut, and the code is what support asks for first.
+        below = (code, remedy.steps[0]) if self.size.height < 16 else (remedy.steps[0], code)
+        return Content.assemble((f"!! {remedy.title}", "bold"), *(f"\n   {line}" for line in below))

@@ -5,10 +5,11 @@ Everything here blocks; the wizard calls it from worker threads, the line mode d
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from card.errors import CardError
 from card.pin import Pin
 from card.port import Card, Readers, Tracer
 from client.port import (
@@ -20,6 +21,13 @@ from client.port import (
     signed_message,
 )
 from screens.wizard import CardOnTable, Check, Component, failure_of
+
+if TYPE_CHECKING:
+    from card.components import Finding
+    from client.errors import ClientError
+    from screens.findings import ServiceChoice
+    from screens.offers import Offer, Plan, Transfer
+    from screens.troubleshooting.support_code import Attachment
 
 
 class Backends(Protocol):
@@ -41,8 +49,67 @@ class Backends(Protocol):
         """The reader driver's name and version. Raises DriverMissing."""
         ...
 
+    def apart(self) -> Backends:
+        """The same, to be used on another thread at the same time."""
+        ...
+
+    def socket(self) -> Path | None:
+        """The PC/SC daemon's socket; None where there is none to ask."""
+        ...
+
+    def attachment(self) -> Attachment:
+        """How the readers reach this program, as far as that is known without asking them."""
+        ...
+
+    def choice(self) -> ServiceChoice:
+        """Which service this run is set to. Raises where the settings cannot be read."""
+        ...
+
+    def equipment(self) -> Equipment:
+        """The same one at each call. Raises ClientError."""
+        ...
+
     @property
     def tracer(self) -> Tracer | None: ...
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All findings, what can be had for those that lack something, and where that is known from.
+
+    `evidence` is the list's serial and last day, empty without a list; `error` says why none can
+    be trusted, where one would help. `needs_module`: the card surely needs its own module.
+    """
+
+    findings: tuple[Finding, ...]
+    offers: tuple[Offer, ...]
+    evidence: str
+    needs_module: bool
+    error: ClientError | None = None
+
+
+class Equipment(Protocol):
+    """What this machine has for cards, and how it gets what it lacks."""
+
+    def findings(self) -> Iterable[Finding]:
+        """The parts that every card needs, each as soon as it is known."""
+        ...
+
+    def listing(self, found: Collection[Finding], needs_module: bool) -> Listing:
+        """What the service's component list adds to that. Raises ClientError."""
+        ...
+
+    def fetch(self, offer: Offer, report: Callable[[Transfer], None]) -> Plan:
+        """Download and verify; what would be run then. Raises ClientError."""
+        ...
+
+    def install(self, plan: Plan) -> None:
+        """Run the plan. Raises InstallFailed, InstallDenied, ClientError."""
+        ...
+
+    def cancel(self) -> None:
+        """End a download under way; safe from any thread."""
+        ...
 
 
 def attempt(component: Component, look: Callable[[], str], *, warning: bool = False) -> Check:
@@ -54,11 +121,16 @@ def attempt(component: Component, look: Callable[[], str], *, warning: bool = Fa
 
 
 def check_components(
-    backends: Backends, service: Callable[[], Service], report: Callable[[Check], None]
-) -> tuple[tuple[Check, ...], ServiceDescription | None]:
+    equipment: Equipment,
+    service: Callable[[], Service],
+    report: Callable[[Check], None],
+    needs_module: bool = False,
+) -> tuple[tuple[Check, ...], ServiceDescription | None, tuple[Offer, ...]]:
     """Check what a binding needs, reporting each row as it is known.
 
-    Returns the rows and the service's description, None when the service did not answer.
+    Returns the rows, the service's description (None when the service did not answer) and what
+    can be had for the rows that lack something. `needs_module`: a card was met that only its own
+    module can reach, so the lack of it is more than a note.
     """
     described: list[ServiceDescription] = []
 
@@ -67,31 +139,50 @@ def check_components(
         return service().origin
 
     rows: list[Check] = []
-    for component, look, warning in (
-        (Component.LIBRARY, backends.library, False),
-        (Component.SERVICE, lambda: _pcsc(backends), False),
-        (Component.DRIVER, lambda: _driver(backends), False),
-        (Component.CRYPTO, _crypto, False),
-        (Component.REPORTING, reporting, False),
-    ):
-        row = attempt(component, look, warning=warning)
+
+    def told(row: Check) -> None:
         rows.append(row)
         report(row)
-    return tuple(rows), described[0] if described else None
 
-
-def _pcsc(backends: Backends) -> str:
-    backends.readers().slots()
-    return ""
-
-
-def _driver(backends: Backends) -> str:
-    """A reader that is listed has its driver, wherever it is; without one look on this machine."""
+    found: list[Finding] = []
+    for finding in equipment.findings():
+        found.append(finding)
+        told(row_of(finding))
+    told(attempt(Component.CRYPTO, _crypto))
+    told(attempt(Component.REPORTING, reporting))
+    offers: tuple[Offer, ...] = ()
     try:
-        slots = backends.readers().slots()
-    except CardError:
-        slots = ()
-    return slots[0].reader if slots else backends.driver()
+        listing = equipment.listing(found, needs_module)
+    except Exception as error:  # noqa: BLE001 - without a list the check is still worth having
+        told(Check(Component.LIST, failure=failure_of(error), warning=True))
+    else:
+        offers = listing.offers
+        known = [row_of(finding, listing.needs_module) for finding in listing.findings]
+        rest = [row for row in rows if row.component not in {row.component for row in known}]
+        rows = sorted([*known, *rest], key=lambda row: [*Component].index(row.component))
+        if listing.error is not None:
+            rows.append(Check(Component.LIST, failure=failure_of(listing.error), warning=True))
+        elif listing.evidence:
+            rows.append(Check(Component.LIST, listing.evidence))
+    return tuple(rows), described[0] if described else None, offers
+
+
+COMPONENTS = {
+    "library": Component.LIBRARY,
+    "service": Component.SERVICE,
+    "driver": Component.DRIVER,
+    "module": Component.MODULE,
+}
+
+
+def row_of(finding: Finding, needs_module: bool = False) -> Check:
+    """One line of the check; a card's own module is a note until a card has asked for it."""
+    component = COMPONENTS[finding.part]
+    if finding.error is not None:
+        note = component is Component.MODULE and not needs_module
+        return Check(component, finding.path, failure_of(finding.error), warning=note)
+    words = (finding.detail, finding.version, finding.path)
+    return Check(component, " ".join(filter(None, words)))
 
 
 def _crypto() -> str:

@@ -41,6 +41,14 @@ class Continued(Message):
     """Enter, on a step where Enter goes on, checks again or sends again."""
 
 
+class ComponentWanted(Message):
+    """Get what the component check found missing, or better."""
+
+
+class CheckWanted(Message):
+    """Run the component check once more."""
+
+
 class ReaderChosen(Message):
     def __init__(self, reader: str) -> None:
         self.reader = reader

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from card.components import Finding
     from card.port import Readers, Tracer
+    from client.components.supply import Supply
     from client.port import Service
+    from screens.findings import ServiceChoice
+    from screens.troubleshooting.support_code import Attachment
+    from tui.equipment import Equipment
+
+
+@dataclass(frozen=True)
+class SupplyOptions:
+    """The command line's folder of components, and keys to pin in place of the settings'."""
+
+    folder: Path | None = None
+    keys: tuple[str, ...] = ()
 
 
 class RealBackends:
     """What `hca-bind` works with in earnest."""
 
     def __init__(
-        self, service: str | None = None, ca: Path | None = None, tracer: Tracer | None = None
+        self,
+        service: str | None = None,
+        ca: Path | None = None,
+        tracer: Tracer | None = None,
+        supply: SupplyOptions | None = None,
     ) -> None:
         """`service` and `ca` are the command line's; what is None comes from the settings."""
         self._given = (service, ca)
+        self._supply = supply or SupplyOptions()
         self._readers: Readers | None = None
+        self._equipment: Equipment | None = None
         self.tracer = tracer
 
     def readers(self) -> Readers:
@@ -39,11 +60,86 @@ class RealBackends:
         return HttpsService(settings.service, ca_file=settings.ca)
 
     def library(self) -> str:
-        from card.components import library
+        from card.components import Machine, library
 
-        return library()
+        return _proved(library(Machine()))
 
     def driver(self) -> str:
-        from card.components import reader_driver
+        from card.components import Machine, driver
 
-        return reader_driver()
+        return _proved(driver(Machine(), ()))
+
+    def equipment(self) -> Equipment:
+        if self._equipment is None:
+            self._equipment = self._make_equipment()
+        return self._equipment
+
+    def apart(self) -> RealBackends:
+        return RealBackends(*self._given, self.tracer, self._supply)
+
+    def socket(self) -> Path | None:
+        from card.pcsc_daemon import socket_path
+
+        return socket_path()
+
+    def attachment(self) -> Attachment:
+        from card.pcsc_daemon import elsewhere, socket_path
+        from screens.troubleshooting.support_code import Attachment
+
+        if os.environ.get("SESSIONNAME", "").startswith("RDP-"):  # Windows redirects readers then
+            return Attachment.REDIRECTED
+        return Attachment.FORWARDED if elsewhere(socket_path()) else Attachment.LOCAL
+
+    def choice(self) -> ServiceChoice:
+        from screens.findings import ServiceChoice
+        from tui.settings import load
+
+        settings = load(*self._given)
+        return ServiceChoice(settings.service, settings.ca is not None)
+
+    def _make_equipment(self) -> Equipment:
+        import platformdirs
+
+        from tui import installation
+        from tui.equipment import Equipment
+        from tui.settings import load_components
+
+        stored = load_components()
+        return Equipment(
+            readers=self.readers,
+            work=platformdirs.user_state_path("hca-bind"),
+            supply=self._make_supply(self._supply.keys or stored.keys),
+            rights=installation.rights(os.environ, allowed=stored.install),
+        )
+
+    def _make_supply(self, keys: tuple[str, ...]) -> Supply | None:
+        import platformdirs
+
+        from client.address import parse_address
+        from client.components.source import FolderSource, ServiceSource
+        from client.components.supply import Supply
+        from tui.settings import load
+
+        settings = load(*self._given)
+        origin = parse_address(settings.service).origin if settings.service else None
+        source: FolderSource | ServiceSource
+        if self._supply.folder is not None:
+            source = FolderSource(self._supply.folder)
+        elif origin is not None and keys:
+            source = ServiceSource(origin, settings.ca)
+        else:
+            return None
+        return Supply(
+            source,
+            keys=keys,
+            service=origin,
+            cache=platformdirs.user_cache_path("hca-bind") / "components",
+            state=platformdirs.user_state_path("hca-bind"),
+        )
+
+
+def _proved(finding: Finding) -> str:
+    """Name and version of a part. Raises CardError where it is not usable."""
+    if finding.error is not None:
+        raise finding.error
+    return " ".join(filter(None, (finding.detail, finding.version)))

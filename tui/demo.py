@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from card.virtual.readers import EmbeddedReaders
     from client.port import Service
     from client.sandbox.server import Sandbox
+    from screens.findings import ServiceChoice
+    from screens.troubleshooting.support_code import Attachment
+    from tui.equipment import Equipment
 
 ACCOUNT = "demo-nurse"
 PASSWORD = "Demo-password-1"  # noqa: S105 - of an account that ends with the demo
@@ -34,6 +37,7 @@ class DemoBackends:
         self._folder: Path | None = None
         self._sandbox: Sandbox | None = None
         self._readers: EmbeddedReaders | None = None
+        self._equipment: Equipment | None = None
         self.cards: list[VirtualCard] = []
         self.tracer = tracer
 
@@ -77,6 +81,30 @@ class DemoBackends:
 
     def driver(self) -> str:
         return "card.virtual"
+
+    def equipment(self) -> Equipment:
+        with self._lock:
+            if self._equipment is None:
+                from tui.practice import practice_equipment
+
+                self._equipment = practice_equipment(self, self._scenario)
+            return self._equipment
+
+    def apart(self) -> DemoBackends:
+        return self
+
+    def socket(self) -> Path | None:
+        return None
+
+    def attachment(self) -> Attachment:
+        from screens.troubleshooting.support_code import Attachment
+
+        return Attachment.EMBEDDED
+
+    def choice(self) -> ServiceChoice:
+        from screens.findings import ServiceChoice
+
+        return ServiceChoice(self.sandbox.url, own_ca=True)
 
     @property
     def pin(self) -> str:

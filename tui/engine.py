@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, TypeVar
 from client.purpose import Purpose
 from screens import wizard
 from screens.wizard import Step, Submission, Wizard, Work
+from tui.errors import InstallDenied
 from tui.worker import Worker
 
 if TYPE_CHECKING:
     from card.pin import Pin
     from card.port import Card, Readers, Slot
     from client.port import Challenge, Receipt, Service, ServiceDescription, Session
-    from screens.jobs import Backends
+    from screens.jobs import Backends, Equipment
+    from screens.offers import Transfer
     from tui.event_log import EventLog
 
 T = TypeVar("T")
@@ -30,6 +32,7 @@ SERVICE_RETRY_SECONDS = 3.0  # while the reporting service is away
 
 Post = Callable[[Callable[[], None]], object]
 Changed = Callable[[Wizard, Wizard], None]
+AskRights = Callable[[tuple[str, ...]], bool]
 
 
 class Engine:
@@ -40,12 +43,22 @@ class Engine:
     """
 
     def __init__(
-        self, backends: Backends, post: Post, changed: Changed, log: EventLog | None = None
+        self,
+        backends: Backends,
+        post: Post,
+        changed: Changed,
+        log: EventLog | None = None,
+        *,
+        ask_rights: AskRights | None = None,
     ) -> None:
-        """`log` is told of every new state."""
+        """`log` is told of every new state; `ask_rights` runs, on the terminal, what asks for
+        the password of an administrator, and says whether it was given.
+        """
         self.wizard = Wizard()
         self._log = log
         self._backends = backends
+        self._ask_rights = ask_rights
+        self._equipment: Equipment | None = None
         self._post = post
         self._changed = changed
         self._generation = 0
@@ -74,9 +87,13 @@ class Engine:
         if now.busy is not None:
             return
         match now.step:
+            case Step.COMPONENTS if now.plan is not None and now.plan.runs:
+                self._install(now)
             case Step.COMPONENTS if wizard.components_ready(now):
                 self._become(wizard.choose_reader(now))
                 self._watch_readers()
+            case Step.COMPONENTS if now.offers and now.plan is None:
+                self._get(now)
             case Step.COMPONENTS:
                 self._check(wizard.check(now))
             case Step.CARD if now.card_gone and now.card is not None:
@@ -110,9 +127,19 @@ class Engine:
             case _:
                 self.go_on()
 
+    def get_component(self) -> None:
+        """Fetch what is missing; installing it is another decision."""
+        now = self.wizard
+        if now.step is Step.COMPONENTS and now.busy is None and now.offers:
+            self._get(now)
+
     def back(self) -> None:
         """Cancel what runs; else one step back where that is safe."""
         if self.wizard.busy is not None:
+            if not wizard.can_cancel(self.wizard):
+                return
+            if self.wizard.busy in {Work.DOWNLOADING, Work.CHECKING}:
+                self._cancel_equipment()
             self._generation += 1
             if self._service is not None:
                 self._service.cancel()
@@ -173,9 +200,32 @@ class Engine:
         self._become(state)
         generation = self._generation + 1
         self._work(
-            lambda: check_components(self._backends, self._the_service, report),
+            lambda: check_components(
+                self._the_equipment(), self._the_service, report, state.needs_module
+            ),
             lambda now, outcome: wizard.checked(now, *outcome),
         )
+
+    def _get(self, state: Wizard) -> None:
+        offer = state.offers[0]
+
+        def report(transfer: Transfer) -> None:
+            apply = partial(wizard.transferred, transfer=transfer)
+            self._post(partial(self._apply, generation, apply))
+
+        self._become(wizard.get(state))
+        generation = self._generation + 1
+        self._work(lambda: self._the_equipment().fetch(offer, report), wizard.fetched)
+
+    def _install(self, state: Wizard) -> None:
+        plan = state.plan
+        if plan is None:
+            return
+        self._become(wizard.install(state))
+        if plan.asks and not (self._ask_rights and self._ask_rights(plan.asks)):
+            self._become(wizard.failed(self.wizard, wizard.failure_of(InstallDenied())))
+            return
+        self._work(lambda: self._the_equipment().install(plan), lambda now, _: wizard.check(now))
 
     def _open(self, state: Wizard) -> None:
         from screens.jobs import on_table, open_card
@@ -285,6 +335,8 @@ class Engine:
             return
         if now.busy is Work.PREPARING:  # the same card came back on the PIN step
             self._prepare(now)
+        elif now.busy is Work.CHECKING:  # something was installed
+            self._check(now)
         elif before.busy is Work.PROVING and wizard.after_failed_proof(now):
             self._prepare(wizard.prepare_again(now))
 
@@ -373,6 +425,15 @@ class Engine:
         if self._service is None:
             self._service = self._backends.service()
         return self._service
+
+    def _the_equipment(self) -> Equipment:
+        if self._equipment is None:
+            self._equipment = self._backends.equipment()
+        return self._equipment
+
+    def _cancel_equipment(self) -> None:
+        if self._equipment is not None:
+            self._equipment.cancel()
 
     def _the_card(self) -> Card:
         if self._card is None:

@@ -46,6 +46,22 @@ class FileUnusable(AppError):
 
 
 @dataclass(eq=False)
+class InstallFailed(AppError):
+    """A command of an installation ended with `status`; `log` is the file with what it said."""
+
+    code = "component.install.failed"
+    program: str
+    status: int
+    log: str
+
+
+class InstallDenied(AppError):
+    """The right to install was not given, or this place does not allow it."""
+
+    code = "component.install.denied"
+
+
+@dataclass(eq=False)
 class LibraryMissing(AppError):
     """A Python package that the program needs is not installed."""
 

@@ -22,6 +22,7 @@ class Scenario:
     held: bool = False
     pcsc: Callable[[], CardError] | None = None
     service: str | None = None  # a fault of the sandbox, by its name
+    missing: bool = False  # the card's module is not installed; with Enter it can be had
 
 
 def _card(profile: str, about: str) -> Scenario:
@@ -30,6 +31,10 @@ def _card(profile: str, about: str) -> Scenario:
 
 def _service(fault: str, about: str) -> Scenario:
     return Scenario(about, service=fault)
+
+
+def _component(fault: str | None, about: str) -> Scenario:
+    return Scenario(about, service=fault, missing=True)
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -72,4 +77,18 @@ SCENARIOS: dict[str, Scenario] = {
     "verification-expired": _service("verification-expired", N_("too slow after verifying")),
     "session-expired": _service("session-expired", N_("the sign-in ran out")),
     "card-revoked": _service("card-revoked", N_("the service knows the card as revoked")),
+    "component-missing": _component(None, N_("a component must be downloaded and installed")),
+    "component-slow": _component("file-slow", N_("the same, over a slow network")),
+    "component-break": _component("file-break", N_("the download breaks again and again")),
+    "component-cut": _component("file-cut", N_("the download never gets to its end")),
+    "component-gone": _component("file-missing", N_("the component's file is not there")),
+    "component-size": _component("file-short", N_("the server offers a file of another size")),
+    "component-other": _component("file-other", N_("the server sends another file")),
+    "component-replaced": _component("file-replaced", N_("the file changes during the download")),
+    "list-missing": _component("manifest-missing", N_("the service has no component list")),
+    "list-tampered": _component("manifest-tampered", N_("the component list was tampered with")),
+    "list-foreign": _component("manifest-foreign", N_("the component list is by someone else")),
+    "list-expired": _component("manifest-expired", N_("the component list has expired")),
+    "list-replayed": _component("manifest-replayed", N_("an old component list is sent again")),
+    "list-malformed": _component("manifest-malformed", N_("the component list is malformed")),
 }

@@ -18,6 +18,17 @@ class Settings:
     ca: Path | None = None
 
 
+@dataclass(frozen=True)
+class ComponentSettings:
+    """`keys` are pinned for the component list (see client/components/manifest.md).
+
+    `install` False: nothing is ever installed from here, only said what an administrator does.
+    """
+
+    keys: tuple[str, ...] = ()
+    install: bool = True
+
+
 def settings_file() -> Path:
     """settings.toml in the user's configuration folder."""
     import platformdirs
@@ -36,10 +47,19 @@ def load(service: str | None, ca: Path | None) -> Settings:
     )
 
 
-def _stored() -> dict[str, object]:
+def load_components() -> ComponentSettings:
+    """The table [components] of settings.toml. Raises FileUnusable."""
+    table = _stored("components")
+    keys, install = table.get("keys", []), table.get("install", True)
+    if not isinstance(keys, list) or not isinstance(install, bool):
+        raise FileUnusable(str(settings_file()))
+    return ComponentSettings(tuple(str(key) for key in keys), install)
+
+
+def _stored(name: str = "service") -> dict[str, object]:
     path = settings_file()
     try:
-        table = tomllib.loads(path.read_text("utf-8")).get("service", {})
+        table = tomllib.loads(path.read_text("utf-8")).get(name, {})
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:

@@ -1,0 +1,42 @@
+"""What the component step can do about something that is missing: get it, then install it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from client.port import Label
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One component to be had; `size` in bytes, 0 where the system fetches it by itself."""
+
+    id: str
+    name: Label
+    version: str
+    licence: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How far a download is: bytes, bytes a second, seconds (None: unknown)."""
+
+    done: int
+    total: int
+    speed: float
+    left: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be run to install an offer, as it would be typed.
+
+    `runs` is False where an administrator has to do it. `asks` is the command that asks for the
+    password on the terminal first, empty where none is needed there.
+    """
+
+    offer: Offer
+    commands: tuple[str, ...]
+    runs: bool
+    asks: tuple[str, ...] = ()
