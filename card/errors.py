@@ -76,11 +76,101 @@ class PcscSocketOpen(PcscError):
 
 
 @dataclass(eq=False)
+class PcscSocketForeign(PcscError):
+    """The PC/SC socket, or a directory on the way to it, is another user's; never connected to."""
+
+    code = "pcsc.socket.foreign"
+    socket: str
+
+
+@dataclass(eq=False)
+class PcscSocketMissing(PcscServiceMissing):
+    """Nothing lies at the path in PCSCLITE_CSOCK_NAME: no forward is open."""
+
+    code = "pcsc.socket.missing"
+    socket: str
+
+
+@dataclass(eq=False)
+class PcscSocketStale(PcscServiceMissing):
+    """The file of a socket whose forward, or daemon, has ended."""
+
+    code = "pcsc.socket.stale"
+    socket: str
+
+
+@dataclass(eq=False)
+class PcscSocketSilent(PcscServiceStopped):
+    """The forward is open, and at its far end nobody listens."""
+
+    code = "pcsc.socket.silent"
+    socket: str
+
+
+@dataclass(eq=False)
 class PcscFailed(PcscError):
     """Any other PC/SC return code; `status` is the unsigned 32-bit value."""
 
     code = "pcsc.failed"
     status: int
+
+
+# --- the components on this machine ------------------------------------------------------------
+
+
+class ComponentFault(CardError):
+    """A part that the card needs is there in no usable form."""
+
+
+class PcscNotInstalled(ComponentFault):
+    """No PC/SC service (pcscd) is installed."""
+
+    code = "component.service.missing"
+
+
+@dataclass(eq=False)
+class DriverUnknown(ComponentFault):
+    """A reader on USB that no installed driver knows; `usb` is vendor:product in hexadecimal."""
+
+    code = "component.driver.unknown"
+    usb: str
+
+
+@dataclass(eq=False)
+class ComponentOld(ComponentFault):
+    """Older than what this program, or the service's list, asks for."""
+
+    code = "component.old"
+    path: str
+    version: str
+    minimum: str
+
+
+@dataclass(eq=False)
+class ComponentBroken(ComponentFault):
+    """It is there and cannot be loaded: damaged, no library at all, or it ends with a crash."""
+
+    code = "component.broken"
+    path: str
+
+
+@dataclass(eq=False)
+class ComponentWordSize(ComponentFault):
+    """Made for another processor or word size than this program's; both in bits, 0 unknown."""
+
+    code = "component.word-size"
+    path: str
+    bits: int
+    wanted: int
+
+
+@dataclass(eq=False)
+class ComponentDependency(ComponentFault):
+    """It needs another `library` that is not there."""
+
+    code = "component.dependency"
+    path: str
+    library: str
 
 
 # --- readers ----------------------------------------------------------------------------------
@@ -192,6 +282,77 @@ class CardKindRefused(WrongCard):
 
     code = "card.kind.refused"
     category: str
+
+
+# --- the PKCS#11 module -----------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class ModuleError(CardError):
+    """The PKCS#11 module, not the card, is what failed; `module` is its file name."""
+
+    module: str
+
+
+class ModuleNotFound(ModuleError):
+    """The settings name a module, and no file is there."""
+
+    code = "card.module.not-found"
+
+
+@dataclass(eq=False)
+class ModuleWordSize(ModuleError):
+    """Made for another processor or word size than this program's; both in bits, 0 unknown."""
+
+    code = "card.module.word-size"
+    bits: int
+    wanted: int
+
+
+@dataclass(eq=False)
+class ModuleDependency(ModuleError):
+    """A library that the module needs is missing; `library` is None where nobody names it."""
+
+    code = "card.module.dependency"
+    library: str | None
+
+
+class ModuleInvalid(ModuleError):
+    """No shared library, or one without C_GetFunctionList."""
+
+    code = "card.module.invalid"
+
+
+@dataclass(eq=False)
+class ModuleSeesNoCard(ModuleError):
+    """The module works and lists no token that it knows in this reader."""
+
+    code = "card.module.no-card"
+    reader: str
+
+
+@dataclass(eq=False)
+class ModuleCrashed(ModuleError):
+    """Its process ended by itself; `status` as wait(2) has it, a signal negative."""
+
+    code = "card.module.crashed"
+    status: int
+
+
+@dataclass(eq=False)
+class ModuleTimeout(ModuleError):
+    """It did not answer in time, and its process was ended."""
+
+    code = "card.module.timeout"
+    seconds: int
+
+
+@dataclass(eq=False)
+class ModuleBroken(ModuleError):
+    """It answered with a return value that nothing here foresees; `rv` is its CKR_ name."""
+
+    code = "card.module.broken"
+    rv: str
 
 
 # --- what the card says -----------------------------------------------------------------------
@@ -309,6 +470,18 @@ class PinTriesChanged(PinError):
     code = "card.pin.tries-changed"
     shown: int | None
     tries_left: int | None
+
+
+class PinExpired(PinError):
+    """CKR_PIN_EXPIRED: it must be changed, elsewhere, before it works again."""
+
+    code = "card.pin.expired"
+
+
+class PinUnset(PinError):
+    """CKR_USER_PIN_NOT_INITIALIZED: this card has no PIN yet."""
+
+    code = "card.pin.unset"
 
 
 class LastTryUnconfirmed(PinError):
