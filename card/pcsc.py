@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, TypeVar
 
+from card.attachment import failure, refuse_foreign
 from card.errors import (
     CardCancelled,
     CardError,
@@ -26,7 +27,7 @@ from card.errors import (
     PcscLibraryMissing,
     ReaderHeld,
 )
-from card.pcsc_codes import STALE, Code, failure
+from card.pcsc_codes import STALE, Code
 from card.port import Connection, Slot, SlotState
 
 PNP = "\\\\?PnP?\\Notification"  # the pseudo reader that changes when a reader comes or goes
@@ -81,6 +82,7 @@ class _Context:
     def establish(self) -> int:
         """The handle. Raises PcscError."""
         if self.handle is None:
+            refuse_foreign()
             scope = self._scard.SCARD_SCOPE_SYSTEM
             status, handle = self._scard.SCardEstablishContext(scope)
             if _unsigned(status) == Code.SECURITY_VIOLATION:

@@ -17,7 +17,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from card.errors import PcscServiceDenied, PcscServiceMissing, PcscServiceStopped
+from card.errors import (
+    PcscError,
+    PcscServiceDenied,
+    PcscServiceMissing,
+    PcscServiceStopped,
+    PcscSocketForeign,
+    PcscSocketMissing,
+    PcscSocketSilent,
+    PcscSocketStale,
+)
 
 DEFAULT = Path("/run/pcscd/pcscd.comm")
 VARIABLE = "PCSCLITE_CSOCK_NAME"
@@ -27,7 +36,8 @@ _VERSION = struct.Struct("=iiI")  # major, minor, return code
 _CMD_VERSION = 0x11
 _OURS = (4, 5)  # what is offered when only the answer matters; a newer daemon answers its own
 _PEER = struct.Struct("=iII")  # struct ucred: pid, uid, gid
-_SSHD = ("sshd", "sshd-session", "dropbear")
+FORWARDERS = ("sshd", "sshd-session", "dropbear")  # whose process holds a forwarded socket
+DAEMONS = ("pcscd", "systemd")  # systemd, where it holds the socket for pcscd
 
 
 @dataclass(frozen=True)
@@ -72,24 +82,37 @@ def open_to_others(path: Path) -> bool:
 def ask(path: Path) -> Daemon:
     """Exchange versions with the daemon at `path`, within PATIENCE seconds.
 
-    Raises PcscServiceMissing (nobody listens), PcscServiceDenied (the socket's permissions),
-    PcscServiceStopped (it listens and does not answer).
+    Raises PcscServiceMissing (PcscSocketMissing or PcscSocketStale for a socket elsewhere),
+    PcscServiceStopped (PcscSocketSilent where a forward has nobody behind it), PcscServiceDenied
+    (polkit refuses this login) and PcscSocketForeign (the socket's permissions).
     """
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(PATIENCE)
         try:
             line.connect(str(path))
-        except PermissionError as error:
-            raise PcscServiceDenied from error
         except OSError as error:
-            raise PcscServiceMissing from error
-        forwarded = _forwarded(line, path)
+            raise _unreachable(path, error) from error
+        peer = _peer(line)
         try:
             line.sendall(_HEADER.pack(_VERSION.size, _CMD_VERSION) + _VERSION.pack(*_OURS, 0))
             major, minor, _ = _VERSION.unpack(_read(line, _VERSION.size))
         except OSError as error:
-            raise PcscServiceStopped from error
+            if elsewhere(path) and peer not in DAEMONS:
+                raise PcscSocketSilent(str(path)) from error
+            # Without polkit's leave pcscd hangs up before it reads a word.
+            hung_up = isinstance(error, ConnectionError)
+            raise (PcscServiceDenied if hung_up else PcscServiceStopped) from error
+    # Where /proc does not tell, any path but the usual one counts as forwarded.
+    forwarded = elsewhere(path) if peer is None else peer in FORWARDERS
     return Daemon(Protocol(major, minor), forwarded)
+
+
+def _unreachable(path: Path, error: OSError) -> PcscError:
+    if not elsewhere(path):
+        return PcscServiceDenied() if isinstance(error, PermissionError) else PcscServiceMissing()
+    if isinstance(error, PermissionError):
+        return PcscSocketForeign(str(path))
+    return (PcscSocketStale if path.exists() else PcscSocketMissing)(str(path))
 
 
 def library_protocol() -> Protocol | None:
@@ -138,11 +161,21 @@ def _read(line: socket.socket, size: int) -> bytes:
     return data
 
 
-def _forwarded(line: socket.socket, path: Path) -> bool:
-    """An SSH server at the other end; where /proc does not tell, any path but the usual one."""
+def listener(path: Path) -> str | None:
+    """The name of the process that made the socket; None where /proc does not tell.
+
+    Raises OSError where nobody listens.
+    """
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(PATIENCE)
+        line.connect(str(path))
+        return _peer(line)
+
+
+def _peer(line: socket.socket) -> str | None:
+    """The name of the process that made the socket; None where /proc does not tell."""
     try:
         peer = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
-        name = Path(f"/proc/{_PEER.unpack(peer)[0]}/comm").read_text("utf-8", "replace").strip()
+        return Path(f"/proc/{_PEER.unpack(peer)[0]}/comm").read_text("utf-8", "replace").strip()
     except OSError:
-        return elsewhere(path)
-    return name in _SSHD
+        return None

@@ -66,7 +66,7 @@ NEEDS = (
         "StreamLocalBindMask",
         "0177",
         _keeps_others_out,
-        N_("Nobody else on this host may open the forwarded reader; hca-bind refuses one that is open."),
+        N_("Nobody else on this host may open the forwarded reader, or hca-bind refuses it."),
     ),
     Need(
         "StreamLocalBindUnlink",
