@@ -163,8 +163,8 @@ class FramedScreen(Screen[None]):
         Binding("f1,question_mark", "help", show=False),
         Binding("f2", "remedy", show=False),
         Binding("f3", "language", show=False),
-        Binding("f4", "report", show=False),
-        Binding("f5", "doctor", show=False),
+        Binding("f8", "report", show=False),
+        Binding("f9", "doctor", show=False),
         Binding("f10,ctrl+q", "leave", show=False),
     ]
     # A focus change moves a cursor, nothing else: Textual's own repaints the whole screen.
@@ -319,7 +319,7 @@ class StepScreen(FramedScreen):
         elif can_go_back(wizard):
             keys.append(("Esc", _("Back")))
         if wizard.failure is not None:
-            keys += [("F2", _("What to do")), ("F4", _("Report"))]
+            keys += [("F2", _("What to do")), ("F8", _("Report"))]
         keys += [("F1", _("Help")), ("F3", _("中文"))]
         if self.shell.may_quit:
             keys.append(("F10", _("Quit")))
@@ -335,7 +335,7 @@ class StepScreen(FramedScreen):
         if wizard.failure is None:
             return None
         remedy = self.shell.remedy_of(wizard.failure)
-        code = _("Support code: {code}", code=self.shell.support_code(wizard.failure.code))
+        code = _("Support code: {code}", code=self.shell.support_code(wizard.failure))
         # On a low terminal the notice is cut, and the code is what support asks for first.
         below = (code, remedy.steps[0]) if self.size.height < 16 else (remedy.steps[0], code)
         return Content.assemble((f"!! {remedy.title}", "bold"), *(f"\n   {line}" for line in below))

@@ -97,3 +97,9 @@ class LeaveScreen(FramedScreen):
 
     def action_remedy(self) -> None:
         """Nothing: one question at a time."""
+
+    def action_report(self) -> None:
+        """Nothing: one question at a time."""
+
+    def action_doctor(self) -> None:
+        """Nothing: one question at a time."""

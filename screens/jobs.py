@@ -57,8 +57,8 @@ class Backends(Protocol):
         """The PC/SC daemon's socket; None where there is none to ask."""
         ...
 
-    def attachment(self) -> Attachment:
-        """How the readers reach this program, as far as that is known without asking them."""
+    def attachment(self, readers: Collection[str]) -> Attachment:
+        """How the readers of these names reach this program; blocks the first time only."""
         ...
 
     def choice(self) -> ServiceChoice:

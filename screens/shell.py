@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from screens.language import Words
 from screens.wizard import Failure, Wizard
 
 if TYPE_CHECKING:
+    from screens.findings import Finding
+    from screens.troubleshooting.catalogue import Condition
     from screens.troubleshooting.remedy import RemedyWords
 
 
@@ -34,6 +37,28 @@ class Shell(Protocol):
         ...
 
     def remedy_of(self, failure: Failure) -> RemedyWords: ...
+    def support_code(self, failure: Failure) -> str:
+        """What a person reads out to support, for a failure in the present state."""
+        ...
+
+    def conditions(self) -> frozenset[Condition]:
+        """What the present state says about the causes of a message."""
+        ...
+
+    def examine(self, found: Callable[[tuple[Finding, ...]], None]) -> None:
+        """Let the doctor look; `found` is told of all findings so far, after each new one."""
+        ...
+
+    def report(self, findings: tuple[Finding, ...]) -> str:
+        """The report's text."""
+        ...
+
+    def save_report(self, text: str) -> str:
+        """Keep it in a new file for its owner alone; the file's path. Raises an error with code."""
+        ...
+
+    def show_report(self) -> None: ...
+    def show_doctor(self) -> None: ...
     def show_help(self) -> None: ...
     def show_remedy(self) -> None: ...
     def leave(self) -> None:

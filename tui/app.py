@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.color import ColorSystem
@@ -15,8 +16,10 @@ from screens import messages
 from screens.frame import FramedScreen, StepScreen
 from screens.language import Language, Words
 from screens.steps.welcome import WelcomeScreen
-from screens.wizard import Failure, Step, Wizard
+from screens.wizard import Failure, Step, Wizard, step_to_check
 from tui.engine import Engine
+from tui.event_log import EventLog
+from tui.examination import Examination
 from tui.painter import Painter
 from tui.terminal import end_cleanly
 
@@ -24,8 +27,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual.screen import Screen
 
+    from screens.findings import Finding
     from screens.jobs import Backends
+    from screens.troubleshooting.catalogue import Condition
     from screens.troubleshooting.remedy import RemedyWords
+    from screens.troubleshooting.situation import Situation
+    from tui.examination import Found
 
 EXIT_DONE = 0
 EXIT_CANCELLED = 4
@@ -62,7 +69,11 @@ class WizardApp(App[int], inherit_bindings=False):
         self.may_quit = True
         self.unexpected: str | None = None  # the type of the exception that ended the program
         self._painter = Painter()
-        self.engine = Engine(backends, lambda call: self.post_message(Call(call)), self._changed)
+        self._history = EventLog()
+        self._examination = Examination(backends, self._post, self._history)
+        self.engine = Engine(
+            backends, self._post, self._changed, self._history, ask_rights=self._ask_rights
+        )
 
     @property
     def wizard(self) -> Wizard:
@@ -73,7 +84,12 @@ class WizardApp(App[int], inherit_bindings=False):
             end_cleanly(self)
         self.theme = "ansi-dark"
         self.push_screen(WelcomeScreen())
-        self.call_after_refresh(self.engine.warm_up)
+        self.call_after_refresh(self._warm_up)
+
+    def _warm_up(self) -> None:
+        """Behind the first screen: what the next steps, and a failure's support code, need."""
+        self.engine.warm_up()
+        self._examination.look_around()
 
     def on_unmount(self) -> None:
         self.engine.end()
@@ -107,6 +123,9 @@ class WizardApp(App[int], inherit_bindings=False):
     def _fatal_error(self) -> None:
         self._close_messages_no_wait()
 
+    def _post(self, call: Callable[[], None]) -> None:
+        self.post_message(Call(call))
+
     def on_call(self, event: Call) -> None:
         event.call()
 
@@ -128,7 +147,46 @@ class WizardApp(App[int], inherit_bindings=False):
     def remedy_of(self, failure: Failure) -> RemedyWords:
         from screens.troubleshooting.remedy import words_for
 
-        return words_for(failure.code, failure.facts, self.words)
+        return words_for(failure.code, failure.facts, self.words, self.conditions())
+
+    @property
+    def situation(self) -> Situation:
+        from screens.troubleshooting.situation import Situation
+
+        return Situation(self.wizard, self._examination.attachment(self.wizard.slots))
+
+    def support_code(self, failure: Failure) -> str:
+        from screens.troubleshooting.situation import support_code
+
+        return support_code(failure, self.situation, self.words.language)
+
+    def conditions(self) -> frozenset[Condition]:
+        from screens.troubleshooting.situation import conditions
+
+        return conditions(self.situation)
+
+    def examine(self, found: Found) -> None:
+        self._examination.start(found)
+
+    def report(self, findings: tuple[Finding, ...]) -> str:
+        failure = self.wizard.failure
+        code = self.support_code(failure) if failure else None
+        return self._examination.report(findings, code, self.words)
+
+    def save_report(self, text: str) -> str:
+        return self._examination.save(text)
+
+    def _ask_rights(self, command: tuple[str, ...]) -> bool:
+        """Hand the terminal to what asks for an administrator's password; True when it got it."""
+        import subprocess
+
+        from textual.app import SuspendNotSupported
+
+        try:
+            with self.suspend():
+                return subprocess.run(command, check=False).returncode == 0
+        except (SuspendNotSupported, OSError):
+            return False
 
     def show_help(self) -> None:
         from screens.help import HelpScreen
@@ -141,7 +199,25 @@ class WizardApp(App[int], inherit_bindings=False):
 
         failure = self.wizard.failure
         if failure is not None and isinstance(self.screen, StepScreen):
-            self.push_screen(RemedyScreen(lambda: self.remedy_of(failure), self.engine.go_on))
+            link = self.remedy_of(failure).link
+            self.push_screen(
+                RemedyScreen(
+                    lambda: self.remedy_of(failure),
+                    partial(self.engine.check_again, link),
+                    support_code=self.support_code(failure),
+                    step=step_to_check(self.wizard, link),
+                )
+            )
+
+    def show_report(self) -> None:
+        from screens.doctor_screen import ReportScreen
+
+        self.push_screen(ReportScreen())
+
+    def show_doctor(self) -> None:
+        from screens.doctor_screen import DoctorScreen
+
+        self.push_screen(DoctorScreen())
 
     def leave(self) -> None:
         self.exit(return_code=EXIT_DONE if self.wizard.receipt is not None else EXIT_CANCELLED)
@@ -153,6 +229,12 @@ class WizardApp(App[int], inherit_bindings=False):
 
     def on_continued(self) -> None:
         self.engine.go_on()
+
+    def on_component_wanted(self) -> None:
+        self.engine.get_component()
+
+    def on_check_wanted(self) -> None:
+        self.engine.check_again(Step.COMPONENTS)
 
     def on_back_wanted(self) -> None:
         self.engine.back()

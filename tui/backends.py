@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,13 +83,11 @@ class RealBackends:
 
         return socket_path()
 
-    def attachment(self) -> Attachment:
-        from card.pcsc_daemon import elsewhere, socket_path
+    def attachment(self, readers: Collection[str]) -> Attachment:
+        from card.attachment import way
         from screens.troubleshooting.support_code import Attachment
 
-        if os.environ.get("SESSIONNAME", "").startswith("RDP-"):  # Windows redirects readers then
-            return Attachment.REDIRECTED
-        return Attachment.FORWARDED if elsewhere(socket_path()) else Attachment.LOCAL
+        return Attachment(way(readers).value)
 
     def choice(self) -> ServiceChoice:
         from screens.findings import ServiceChoice

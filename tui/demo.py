@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,7 @@ class DemoBackends:
     def socket(self) -> Path | None:
         return None
 
-    def attachment(self) -> Attachment:
+    def attachment(self, readers: Collection[str]) -> Attachment:  # noqa: ARG002 - none is real
         from screens.troubleshooting.support_code import Attachment
 
         return Attachment.EMBEDDED

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from card.errors import (
@@ -21,7 +21,7 @@ from client.errors import ClientError
 from client.port import FieldKind, idempotency_key
 from client.purpose import Purpose
 from screens.form_rules import COMPLAINTS, complaint_about
-from screens.wizard import UNEXPECTED, decides
+from screens.wizard import UNEXPECTED, Failure, Step, Wizard, decides
 from tui.errors import Cancelled, FormFieldMissing, NoTerminal
 from tui.prompt import Terminal, read_secret
 
@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     from client.port import FormField, Receipt, Service, ServiceDescription, Verification
     from screens.jobs import Backends
     from screens.language import Words
+    from screens.troubleshooting.situation import Situation
     from screens.wizard import Fact
 
 DONE, REFUSED, USAGE, ENVIRONMENT, CANCELLED = range(5)  # the exit statuses
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 CONFIRMATION = "YES"
-_ENVIRONMENT = ("pcsc.", "net.", "card.reader.", "card.absent", "service.unavailable")
+_ENVIRONMENT = ("pcsc.", "component.", "net.", "card.reader.", "card.absent", "service.unavailable")
 
 
 def status_of(code: str) -> int:
@@ -71,11 +72,16 @@ class Reporter:
         """One thing that happened. `sentence` is already translated."""
         self._print(json.dumps({"event": name, **facts}, ensure_ascii=False), sentence)
 
-    def error(self, code: str, facts: Mapping[str, Fact]) -> None:
-        """A failure with its remedy, in words that the catalogue has for it."""
+    def error(
+        self, code: str, facts: Mapping[str, Fact], situation: Situation | None = None
+    ) -> None:
+        """A failure with its remedy and its support code; `situation` is what was known by then."""
         from screens.troubleshooting.remedy import words_for
+        from screens.troubleshooting.situation import Situation, support_code
 
-        remedy = words_for(code, facts, self.words)
+        _ = self.words
+        support = support_code(Failure(code, facts), situation or Situation(), _.language)
+        remedy = words_for(code, facts, _)
         steps = "".join(f"\n  {number}. {step}" for number, step in enumerate(remedy.steps, 1))
         row = {
             "event": "error",
@@ -83,8 +89,11 @@ class Reporter:
             "facts": dict(facts),
             "title": remedy.title,
             "steps": list(remedy.steps),
+            "support_code": support,
         }
-        self._print(json.dumps(row, ensure_ascii=False), f"!! {remedy.title}{steps}\n   ({code})")
+        said = _("Support code: {code}", code=support)
+        sentence = f"!! {remedy.title}{steps}\n   {said}\n   ({code})"
+        self._print(json.dumps(row, ensure_ascii=False), sentence)
 
     def _print(self, row: str, sentence: str) -> None:
         sys.stdout.write((row if self._as_json else sentence) + "\n")
@@ -99,6 +108,15 @@ class LineMode:
         self._say = reporter
         self._answers = answers
         self._terminal: Terminal | None = None
+        self._state = Wizard(step=Step.COMPONENTS)
+
+    @property
+    def situation(self) -> Situation:
+        """What is known so far, for the support code of a failure."""
+        from screens.troubleshooting.situation import Situation
+
+        readers = tuple(slot.reader for slot in self._state.slots)
+        return Situation(self._state, self._backends.attachment(readers))
 
     def run(self, purpose: Purpose) -> int:
         """Do the whole job; `SIGN_IN` verifies and binds nothing.
@@ -135,6 +153,7 @@ class LineMode:
             origin=service.origin,
             version=description.version,
         )
+        self._state = replace(self._state, step=Step.READER)
         return description
 
     def _account(self) -> str:
@@ -144,10 +163,13 @@ class LineMode:
         )
 
     def _open_card(self, description: ServiceDescription) -> Card:
-        from screens.jobs import open_card
+        from screens.jobs import on_table, open_card
 
         _ = self._say.words
-        card = open_card(self._backends, self._reader(), description)
+        reader = self._reader()
+        self._state = replace(self._state, step=Step.CARD)
+        card = open_card(self._backends, reader, description)
+        self._state = replace(self._state, step=Step.PIN, card=on_table(card))
         certificate = card.certificate
         self._say.event(
             "card",
@@ -172,6 +194,7 @@ class LineMode:
         slots = readers.slots()
         wanted = self._answers.reader
         while True:
+            self._state = replace(self._state, slots=slots)
             if wanted is not None and wanted not in {slot.reader for slot in slots}:
                 raise ReaderUnknown(wanted)
             with_card = [
@@ -201,11 +224,12 @@ class LineMode:
     def _prove(
         self, card: Card, service: Service, purpose: Purpose, account: str | None
     ) -> Verification:
-        from screens.jobs import prove
+        from screens.jobs import on_table, prove
 
         _ = self._say.words
         challenge = service.challenge(purpose, account)
         tries = card.tries_left()
+        self._state = replace(self._state, card=replace(on_table(card), tries_left=tries))
         self._say.event("tries", self._tries_sentence(tries), left=tries)
         if tries == 0:
             raise PinBlocked
@@ -214,6 +238,8 @@ class LineMode:
         host = service.origin.removeprefix("https://")
         pin = self._pin(_("PIN, to let the card sign for {host}:", host=host))
         verification = prove(card, service, challenge, pin, tries)
+        after = Step.SIGN_IN if purpose is Purpose.REBIND else Step.FORM
+        self._state = replace(self._state, step=after)
         self._say.event(
             "verified",
             _("Verified") + f": {verification.holder}, {verification.category}",
@@ -276,7 +302,7 @@ class LineMode:
             except ClientError as error:
                 if decides(error.code) or not self._someone_there():
                     raise
-                self._say.error(error.code, error.facts())
+                self._say.error(error.code, error.facts(), self.situation)
             self._ask(
                 _(
                     "It is not known whether the request arrived. Press Enter to send the very "

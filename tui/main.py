@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from screens.language import Language
+from tui.arguments import LANGUAGES, parser
 from tui.terminal import (
     accept_any_bytes,
     bare_console,
@@ -18,10 +19,9 @@ from tui.terminal import (
 if TYPE_CHECKING:
     from card.port import Tracer
     from screens.jobs import Backends
+    from screens.troubleshooting.situation import Situation
     from tui.app import WizardApp
     from tui.line import Reporter
-
-LANGUAGES = {"zh": Language.ZH, "en": Language.EN}
 
 
 def main() -> None:
@@ -38,77 +38,6 @@ def run(arguments: list[str]) -> int:
         return 4
     except Exception as error:  # noqa: BLE001 - people get the catalogue's words, never a traceback
         return _failed(options, error)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--lang", choices=LANGUAGES, help="zh (default) or en")
-    service = argparse.ArgumentParser(add_help=False)
-    service.add_argument("--service", metavar="URL", help="https:// address of the service")
-    service.add_argument("--ca", type=Path, metavar="FILE", help="trust this PEM file only")
-    service.add_argument("--trace", type=Path, metavar="FILE", help="redacted APDU trace")
-    lines = argparse.ArgumentParser(add_help=False)
-    lines.add_argument("--reader", metavar="NAME", help="use this reader")
-    lines.add_argument("--pin-fd", type=int, metavar="N", help="read the PIN from descriptor N")
-    lines.add_argument("--json", action="store_true", help="one JSON object per line")
-    lines.add_argument(
-        "--confirm-last-try", action="store_true", help="use the card's last try without asking"
-    )
-
-    top = argparse.ArgumentParser(
-        prog="hca-bind",
-        description="Bind a 醫事憑證 IC 卡 to a reporting-system account.",
-        parents=[common, service],
-    )
-    top.set_defaults(command="wizard")
-    commands = top.add_subparsers(metavar="COMMAND")
-
-    def command(
-        name: str, about: str, *parents: argparse.ArgumentParser
-    ) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=about, description=about, parents=parents)
-        sub.set_defaults(command=name)
-        return sub
-
-    demo = command("demo", "the wizard on the embedded card and service", common)
-    demo.add_argument("--scenario", default="ok", metavar="NAME", help="`list` prints them")
-    demo.add_argument("--autopilot", choices=("register", "rebind"), help="drive it by itself")
-    demo.add_argument("--trace", type=Path, metavar="FILE", help="redacted APDU trace")
-
-    command("verify", "prove that the card is yours, line by line", common, service, lines)
-    bind = command("bind", "bind a card, line by line", common, service, lines)
-    bind.add_argument("--purpose", choices=("register", "rebind"), required=True)
-    bind.add_argument("--form", type=Path, metavar="FILE", help="the account fields as TOML")
-    bind.add_argument("--account", metavar="NAME", help="rebind: the account's name")
-    bind.add_argument("--password-fd", type=int, metavar="N", help="rebind: its password")
-
-    card = command("virtual-card", "a test card in a reader of Debian's vsmartcard-vpcd", common)
-    card.add_argument("--vpcd", required=True, type=_host_port, metavar="HOST:PORT")
-    card.add_argument("--profile", default="ok", metavar="NAME|FILE", help="the card, as TOML")
-    card.add_argument("--authority", type=Path, metavar="DIR", help="keep the test CA here")
-
-    sandbox = command("sandbox", "a reporting service for trying things out", common)
-    sandbox.add_argument("--port", type=int, default=8443, metavar="N")
-    sandbox.add_argument("--data", type=Path, required=True, metavar="DIR")
-    sandbox.add_argument("--card-ca", type=Path, metavar="FILE", help="CAs whose cards it accepts")
-    sandbox.add_argument(
-        "--fault", action="append", default=[], metavar="NAME", help="see demo --scenario list"
-    )
-    sandbox.add_argument("--account", metavar="NAME", help="make an account to sign in to")
-    sandbox.add_argument("--password-fd", type=int, metavar="N", help="read its password there")
-
-    far = command("passthrough", "the reader on a thin client, this program on a host", common)
-    far.add_argument(
-        "what", choices=("script", "host-setup"), help="the thin client's script; sshd's settings"
-    )
-    far.add_argument("--sshd-config", type=Path, metavar="FILE", help="check this file of sshd's")
-    return top
-
-
-def _host_port(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    return host or "localhost", int(port)
 
 
 # --- the commands --------------------------------------------------------------------------------
@@ -198,6 +127,26 @@ def _passthrough(options: argparse.Namespace) -> int:
     return host.report(_reporter(options).words, print, options.sshd_config)
 
 
+def _support(options: argparse.Namespace) -> int:
+    from tui import support
+    from tui.backends import RealBackends
+
+    def backends() -> Backends:
+        return RealBackends(options.service, options.ca)
+
+    return support.COMMANDS[options.command](options, _reporter(options).words, backends)
+
+
+def _guide(options: argparse.Namespace) -> int:
+    prepare_environment()
+    _fit()
+    from tui.backends import RealBackends
+    from tui.guide import guide
+
+    backends = RealBackends(options.service, options.ca)
+    return _full_screen(guide(backends, _language(options), ascii_lines=bare_console()))
+
+
 COMMANDS = {
     "wizard": _wizard,
     "demo": _demo,
@@ -206,6 +155,11 @@ COMMANDS = {
     "virtual-card": _virtual_card,
     "sandbox": _sandbox,
     "passthrough": _passthrough,
+    "explain": _support,
+    "decode": _support,
+    "doctor": _support,
+    "report": _support,
+    "guide": _guide,
 }
 
 
@@ -214,7 +168,8 @@ def _failed(options: argparse.Namespace, error: Exception) -> int:
     from tui.line import status_of
 
     failure = failure_of(error)
-    _reporter(options).error(failure.code, failure.facts)
+    situation: Situation | None = getattr(options, "situation", None)
+    _reporter(options).error(failure.code, failure.facts, situation)
     return status_of(failure.code)
 
 
@@ -260,7 +215,8 @@ def _full_screen(app: WizardApp) -> int:
     if app.unexpected is not None:
         from tui.line import Reporter
 
-        Reporter(app.words, as_json=False).error("app.unexpected", {"kind": app.unexpected})
+        facts = {"kind": app.unexpected}
+        Reporter(app.words, as_json=False).error("app.unexpected", facts, app.situation)
     return app.return_code or 0
 
 
@@ -294,4 +250,8 @@ def _line_mode(options: argparse.Namespace, purpose: str) -> int:
         confirm_last_try=options.confirm_last_try,
     )
     backends = RealBackends(options.service, options.ca, _tracer(options))
-    return LineMode(backends, _reporter(options), answers).run(Purpose(purpose))
+    mode = LineMode(backends, _reporter(options), answers)
+    try:
+        return mode.run(Purpose(purpose))
+    finally:
+        options.situation = mode.situation  # a failure's support code tells of it

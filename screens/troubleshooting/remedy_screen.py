@@ -9,13 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from screens.frame import FramedScreen
+from screens.frame import STEP_NAMES, FramedScreen
 from screens.language import Words
 from screens.prose import Prose
 from screens.troubleshooting.remedy import RemedyWords
+from screens.wizard import Step
 
 
-def remedy_text(remedy: RemedyWords, _: Words) -> Content:
+def remedy_text(remedy: RemedyWords, _: Words, support_code: str = "") -> Content:
     """Title, who can fix it, causes, numbered steps, what to tell support."""
     parts: list[tuple[str, str] | str] = [(f"{remedy.title}\n", "bold")]
     parts.append(_("Who can fix it: {fixer}", fixer=remedy.fixer) + "\n\n")
@@ -24,6 +25,8 @@ def remedy_text(remedy: RemedyWords, _: Words) -> Content:
     parts.append(("\n" + _("Why this happens, the likeliest first") + "\n", "bold"))
     parts += [f" - {cause}\n" for cause in remedy.causes]
     parts.append(("\n" + _("If you ring support, tell them") + "\n", "bold"))
+    if support_code:
+        parts.append((" " + _("Support code: {code}", code=support_code) + "\n", "bold"))
     parts.append(" " + _("Code: {code}", code=remedy.code) + f"\n {remedy.tell_support}")
     return Content.assemble(*parts)
 
@@ -38,20 +41,37 @@ class RemedyScreen(FramedScreen):
         Binding("down", "line(1)", show=False),
     ]
 
-    def __init__(self, words: Callable[[], RemedyWords], retry: Callable[[], None] | None) -> None:
-        """`words` gives the entry in the present language; `retry` is what Enter does."""
+    def __init__(
+        self,
+        words: Callable[[], RemedyWords],
+        retry: Callable[[], None] | None,
+        *,
+        support_code: str = "",
+        step: Step | None = None,
+    ) -> None:
+        """`words` gives the entry in the present language; `retry` is what Enter does.
+
+        `step` is where Enter goes to look again; None when it tries the same once more.
+        """
         super().__init__()
         self._remedy = words
         self._retry = retry
+        self._support_code = support_code
+        self._step = step
 
     def body(self) -> ComposeResult:
         yield Prose(id="text")
 
     def show(self) -> None:
         _ = self.words
-        keys = [("Enter", _("Try again"))] if self._retry else []
-        self.frame(_("What to do"), [*keys, ("Esc", _("Close")), ("F3", _("中文"))])
-        self.query_one("#text", Prose).update(remedy_text(self._remedy(), _))
+        enter = _("Try again")
+        if self._step is not None:
+            enter = _("Check again: {step}", step=_(STEP_NAMES[self._step]))
+        keys = [("Enter", enter)] if self._retry else []
+        report = [("F8", _("Report")), ("F9", _("Examine"))]
+        self.frame(_("What to do"), [*keys, ("Esc", _("Close")), *report, ("F3", _("中文"))])
+        text = remedy_text(self._remedy(), _, self._support_code)
+        self.query_one("#text", Prose).update(text)
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -1,0 +1,102 @@
+"""The command line of `hca-bind`: its commands and their options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from screens.language import Language
+
+LANGUAGES = {"zh": Language.ZH, "en": Language.EN}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--lang", choices=LANGUAGES, help="zh (default) or en")
+    service = argparse.ArgumentParser(add_help=False)
+    service.add_argument("--service", metavar="URL", help="https:// address of the service")
+    service.add_argument("--ca", type=Path, metavar="FILE", help="trust this PEM file only")
+    service.add_argument("--trace", type=Path, metavar="FILE", help="redacted APDU trace")
+    lines = argparse.ArgumentParser(add_help=False)
+    lines.add_argument("--reader", metavar="NAME", help="use this reader")
+    lines.add_argument("--pin-fd", type=int, metavar="N", help="read the PIN from descriptor N")
+    lines.add_argument("--json", action="store_true", help="one JSON object per line")
+    lines.add_argument(
+        "--confirm-last-try", action="store_true", help="use the card's last try without asking"
+    )
+
+    top = argparse.ArgumentParser(
+        prog="hca-bind",
+        description="Bind a 醫事憑證 IC 卡 to a reporting-system account.",
+        parents=[common, service],
+    )
+    top.set_defaults(command="wizard")
+    commands = top.add_subparsers(metavar="COMMAND")
+
+    def command(
+        name: str, about: str, *parents: argparse.ArgumentParser
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=about, description=about, parents=parents)
+        sub.set_defaults(command=name)
+        return sub
+
+    demo = command("demo", "the wizard on the embedded card and service", common)
+    demo.add_argument("--scenario", default="ok", metavar="NAME", help="`list` prints them")
+    demo.add_argument("--autopilot", choices=("register", "rebind"), help="drive it by itself")
+    demo.add_argument("--trace", type=Path, metavar="FILE", help="redacted APDU trace")
+
+    command("verify", "prove that the card is yours, line by line", common, service, lines)
+    bind = command("bind", "bind a card, line by line", common, service, lines)
+    bind.add_argument("--purpose", choices=("register", "rebind"), required=True)
+    bind.add_argument("--form", type=Path, metavar="FILE", help="the account fields as TOML")
+    bind.add_argument("--account", metavar="NAME", help="rebind: the account's name")
+    bind.add_argument("--password-fd", type=int, metavar="N", help="rebind: its password")
+
+    card = command("virtual-card", "a test card in a reader of Debian's vsmartcard-vpcd", common)
+    card.add_argument("--vpcd", required=True, type=_host_port, metavar="HOST:PORT")
+    card.add_argument("--profile", default="ok", metavar="NAME|FILE", help="the card, as TOML")
+    card.add_argument("--authority", type=Path, metavar="DIR", help="keep the test CA here")
+
+    sandbox = command("sandbox", "a reporting service for trying things out", common)
+    sandbox.add_argument("--port", type=int, default=8443, metavar="N")
+    sandbox.add_argument("--data", type=Path, required=True, metavar="DIR")
+    sandbox.add_argument("--card-ca", type=Path, metavar="FILE", help="CAs whose cards it accepts")
+    sandbox.add_argument(
+        "--fault", action="append", default=[], metavar="NAME", help="see demo --scenario list"
+    )
+    sandbox.add_argument("--account", metavar="NAME", help="make an account to sign in to")
+    sandbox.add_argument("--password-fd", type=int, metavar="N", help="read its password there")
+
+    _support(command, common, service)
+
+    far = command("passthrough", "the reader on a thin client, this program on a host", common)
+    far.add_argument(
+        "what", choices=("script", "host-setup"), help="the thin client's script; sshd's settings"
+    )
+    far.add_argument("--sshd-config", type=Path, metavar="FILE", help="check this file of sshd's")
+    return top
+
+
+def _support(
+    command: Callable[..., argparse.ArgumentParser],
+    common: argparse.ArgumentParser,
+    service: argparse.ArgumentParser,
+) -> None:
+    """The commands for finding out what is wrong."""
+    asked = argparse.ArgumentParser(add_help=False)
+    asked.add_argument("--json", action="store_true", help="machine-readable")
+    explain = command("explain", "find out what a message means", common, asked)
+    explain.add_argument("text", nargs="+", metavar="TEXT", help="the message, or a part of it")
+    decode = command("decode", "read a support code", common, asked)
+    decode.add_argument("code", nargs="+", metavar="CODE", help="XXXX-XXXX-XXXX")
+    command("doctor", "look at everything that a binding needs", common, service, asked)
+    report = command("report", "a text file for support, without any secret", common, service)
+    report.add_argument("--output", type=Path, metavar="FILE", help="save it here, too")
+    command("guide", "for support: the user's screens, and what to ask", common, service)
+
+
+def _host_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host or "localhost", int(port)
