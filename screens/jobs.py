@@ -77,8 +77,8 @@ class Backends(Protocol):
 class Listing:
     """All findings, what can be had for those that lack something, and where that is known from.
 
-    `evidence` is the list's serial and last day, empty without a list; `error` says why none can
-    be trusted, where one would help. `needs_module`: the card surely needs its own module.
+    `evidence` is the list's serial and last day, empty without a list; `error` says why there is
+    none, where one would help. `needs_module`: the card surely needs its own module.
     """
 
     findings: tuple[Finding, ...]
@@ -96,7 +96,7 @@ class Equipment(Protocol):
         ...
 
     def listing(self, found: Collection[Finding], needs_module: bool) -> Listing:
-        """What the service's component list adds to that. Raises ClientError."""
+        """What the service's component list adds to that. Raises ClientCancelled."""
         ...
 
     def fetch(self, offer: Offer, report: Callable[[Transfer], None]) -> Plan:
@@ -150,21 +150,17 @@ def check_components(
         told(row_of(finding))
     told(attempt(Component.CRYPTO, _crypto))
     told(attempt(Component.REPORTING, reporting))
-    offers: tuple[Offer, ...] = ()
-    try:
-        listing = equipment.listing(found, needs_module)
-    except Exception as error:  # noqa: BLE001 - without a list the check is still worth having
-        told(Check(Component.LIST, failure=failure_of(error), warning=True))
-    else:
-        offers = listing.offers
-        known = [row_of(finding, listing.needs_module) for finding in listing.findings]
-        rest = [row for row in rows if row.component not in {row.component for row in known}]
-        rows = sorted([*known, *rest], key=lambda row: [*Component].index(row.component))
-        if listing.error is not None:
-            rows.append(Check(Component.LIST, failure=failure_of(listing.error), warning=True))
-        elif listing.evidence:
-            rows.append(Check(Component.LIST, listing.evidence))
-    return tuple(rows), described[0] if described else None, offers
+    listing = equipment.listing(found, needs_module)
+    known = [row_of(finding, listing.needs_module) for finding in listing.findings]
+    rest = [row for row in rows if row.component not in {row.component for row in known}]
+    rows = [*known, *rest]
+    if listing.error is not None:
+        lacking = any(row.failure is not None and not row.warning for row in known)
+        rows.append(Check(Component.LIST, "", failure_of(listing.error), warning=not lacking))
+    elif listing.evidence:
+        rows.append(Check(Component.LIST, listing.evidence))
+    rows.sort(key=lambda row: [*Component].index(row.component))
+    return tuple(rows), described[0] if described else None, listing.offers
 
 
 COMPONENTS = {

@@ -74,8 +74,8 @@ class Component(StrEnum):
     DRIVER = "driver"
     CRYPTO = "crypto"
     REPORTING = "reporting"
-    MODULE = "module"  # a card's own; only where there is something to say
-    LIST = "list"  # of components to be had; likewise
+    LIST = "list"  # of components to be had; only where there is something to say
+    MODULE = "module"  # a card's own; likewise
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,13 @@ def can_cancel(wizard: Wizard) -> bool:
 
 def components_ready(wizard: Wizard) -> bool:
     """True when nothing that a binding needs is missing."""
-    return bool(wizard.checks) and wizard.service is not None and wizard.failure is None
+    lacking = any(row.failure and not row.warning for row in wizard.checks)
+    return (
+        bool(wizard.checks)
+        and not lacking
+        and wizard.service is not None
+        and wizard.failure is None
+    )
 
 
 def choose_reader(wizard: Wizard) -> Wizard:

@@ -15,7 +15,7 @@ from card.components import Finding, Machine, Part, State
 from card.errors import CardError, DriverUnknown
 from card.recognition import Family
 from client.components.manifest import Component, How, Platform
-from client.errors import ComponentKeyUnset
+from client.errors import ClientCancelled, ClientError, ComponentKeyUnset
 from client.port import Label
 from screens.jobs import Listing
 from screens.offers import Offer, Plan, Transfer
@@ -84,10 +84,10 @@ class Equipment:
     def listing(self, found: Collection[Finding], needs_module: bool) -> Listing:
         """The findings with what the list says of versions and modules, and what is to be had.
 
-        Raises ComponentKeyUnset where something is missing and no list can be trusted, and what
-        reading the list raises.
+        A list that cannot be had or trusted is the listing's `error`: what the system itself
+        offers and what is known of modules still count. Raises ClientCancelled.
         """
-        manifest = self._manifest()
+        manifest, trouble = self._manifest()
         here = this_platform(self.machine)
         listed = manifest.for_platform(here) if manifest else ()
         wanted = self._wanted(needs_module)
@@ -103,16 +103,14 @@ class Equipment:
         self._offered = {
             chosen.id: chosen for each in lacking if (chosen := _chosen(each, listed, wanted))
         }
-        if manifest is None and len(self._offered) < len(lacking):
-            no_list: ComponentKeyUnset | None = ComponentKeyUnset()
-        else:
-            no_list = None
+        if self.supply is None and len(self._offered) < len(lacking):
+            trouble = ComponentKeyUnset()
         return Listing(
             findings=tuple(findings),
             offers=tuple(_offer(each) for each in self._offered.values()),
             evidence="" if manifest is None else f"{manifest.serial}, {manifest.expires:%Y-%m-%d}",
             needs_module=needs_module or bool(self.families),
-            error=no_list,
+            error=trouble,
         )
 
     def fetch(self, offer: Offer, report: Callable[[Transfer], None]) -> Plan:
@@ -151,9 +149,16 @@ class Equipment:
         if self.supply is not None:
             self.supply.cancel()
 
-    def _manifest(self) -> Manifest | None:
+    def _manifest(self) -> tuple[Manifest | None, ClientError | None]:
+        if self.supply is None:
+            return None, None
         self._stop = threading.Event()
-        return None if self.supply is None else self.supply.manifest(self._stop)
+        try:
+            return self.supply.manifest(self._stop), None
+        except ClientCancelled:
+            raise
+        except ClientError as error:
+            return None, error
 
     def _file(
         self, component: Component, report: Callable[[Progress], None], stop: threading.Event

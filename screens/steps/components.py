@@ -59,6 +59,8 @@ class ComponentsScreen(StepScreen):
         self.query_one("#checks", Prose).update(
             Content("\n").join([self._row(part, found.get(part)) for part in parts])
         )
+        for id in ("#intro", "#checks"):  # a plan has the screen to itself, to be read whole
+            self.query_one(id, Prose).display = wizard.plan is None
         outro = self._outro(wizard)
         self.query_one("#outro", Prose).update("\n" + outro if outro else "")
 

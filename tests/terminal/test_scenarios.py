@@ -144,11 +144,14 @@ TROUBLES = {
     **{name: Expected(code, Step.COMPONENTS) for name, code in SERVICE_AT_THE_CHECK.items()},
 }
 UNTROUBLED = {"ok", "two-readers"}
+COMPONENT_SCENARIOS = {
+    name for name, scenario in SCENARIOS.items() if scenario.missing
+}  # test_components.py
 TRIES = {"wrong-pin-history": 2, "last-try": 1}
 
 
 def test_every_scenario_is_expected() -> None:
-    assert {*TROUBLES, *UNTROUBLED, *TRIES} == SCENARIOS.keys()
+    assert {*TROUBLES, *UNTROUBLED, *TRIES, *COMPONENT_SCENARIOS} == SCENARIOS.keys()
 
 
 @pytest.mark.parametrize("name", TROUBLES)
