@@ -19,6 +19,17 @@ def parser() -> argparse.ArgumentParser:
     service.add_argument("--service", metavar="URL", help="https:// address of the service")
     service.add_argument("--ca", type=Path, metavar="FILE", help="trust this PEM file only")
     service.add_argument("--trace", type=Path, metavar="FILE", help="redacted APDU trace")
+    supply = argparse.ArgumentParser(add_help=False)
+    supply.add_argument(
+        "--components", type=Path, metavar="DIR", help="a folder of components, without internet"
+    )
+    supply.add_argument(
+        "--component-key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="trust lists signed with this key, in place of the settings' keys",
+    )
     lines = argparse.ArgumentParser(add_help=False)
     lines.add_argument("--reader", metavar="NAME", help="use this reader")
     lines.add_argument("--pin-fd", type=int, metavar="N", help="read the PIN from descriptor N")
@@ -30,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="hca-bind",
         description="Bind a 醫事憑證 IC 卡 to a reporting-system account.",
-        parents=[common, service],
+        parents=[common, service, supply],
     )
     top.set_defaults(command="wizard")
     commands = top.add_subparsers(metavar="COMMAND")
@@ -53,6 +64,11 @@ def parser() -> argparse.ArgumentParser:
     bind.add_argument("--form", type=Path, metavar="FILE", help="the account fields as TOML")
     bind.add_argument("--account", metavar="NAME", help="rebind: the account's name")
     bind.add_argument("--password-fd", type=int, metavar="N", help="rebind: its password")
+
+    needed = command("components", "what this computer has and lacks", common, service, supply)
+    needed.add_argument("--json", action="store_true", help="one JSON object")
+    needed.add_argument("--get", action="store_true", help="download what is missing")
+    needed.add_argument("--install", action="store_true", help="that, and install it")
 
     card = command("virtual-card", "a test card in a reader of Debian's vsmartcard-vpcd", common)
     card.add_argument("--vpcd", required=True, type=_host_port, metavar="HOST:PORT")

@@ -99,7 +99,13 @@ class Equipment:
         )
         if names or needs_module or self.families:
             findings.append(_aged(self.look(self.machine, names), modules))
-        lacking = [each for each in findings if each.state is not State.PRESENT]
+        lacking = [
+            each
+            for each in findings
+            if each.state is not State.PRESENT
+            # an installed service that does not answer is started, not installed once more
+            and (each.part, each.state) != (Part.SERVICE, State.BROKEN)
+        ]
         self._offered = {
             chosen.id: chosen for each in lacking if (chosen := _chosen(each, listed, wanted))
         }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from screens.jobs import Backends
     from screens.troubleshooting.situation import Situation
     from tui.app import WizardApp
+    from tui.backends import SupplyOptions
     from tui.line import Reporter
 
 
@@ -48,7 +49,7 @@ def _wizard(options: argparse.Namespace) -> int:
     _fit()
     from tui.backends import RealBackends
 
-    backends = RealBackends(options.service, options.ca, _tracer(options))
+    backends = RealBackends(options.service, options.ca, _tracer(options), _supply(options))
     return _full_screen(_app(backends, options))
 
 
@@ -90,6 +91,20 @@ def _bind(options: argparse.Namespace) -> int:
     from client.purpose import Purpose
 
     return _line_mode(options, Purpose(options.purpose))
+
+
+def _components(options: argparse.Namespace) -> int:
+    from tui.backends import RealBackends
+    from tui.component_report import report
+
+    backends = RealBackends(options.service, options.ca, supply=_supply(options))
+    return report(
+        backends.equipment(),
+        _reporter(options).words,
+        as_json=options.json,
+        get=options.get,
+        install=options.install,
+    )
 
 
 def _virtual_card(options: argparse.Namespace) -> int:
@@ -152,6 +167,7 @@ COMMANDS = {
     "demo": _demo,
     "verify": _verify,
     "bind": _bind,
+    "components": _components,
     "virtual-card": _virtual_card,
     "sandbox": _sandbox,
     "passthrough": _passthrough,
@@ -181,6 +197,12 @@ def _language(options: argparse.Namespace) -> Language:
     if options.lang:
         return LANGUAGES[options.lang]
     return Language.EN if bare_console() else Language.ZH
+
+
+def _supply(options: argparse.Namespace) -> SupplyOptions:
+    from tui.backends import SupplyOptions
+
+    return SupplyOptions(options.components, tuple(options.component_key))
 
 
 def _fit() -> None:
