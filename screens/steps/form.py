@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input
@@ -56,7 +57,14 @@ class FormScreen(StepScreen):
         N_("* marks what must be filled in. Ctrl+S sends the form from anywhere."),
         N_("If the line breaks while sending, Enter sends the same form again; it counts once."),
     )
-    BINDINGS: ClassVar = [("ctrl+s", "submit", "")]
+    # Before the field sees them: what was typed ahead of a slow line then goes where it belongs,
+    # and the first letter of a password not into the field above it.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "submit", show=False),
+        Binding("tab,down", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab,up", "app.focus_previous", show=False, priority=True),
+        Binding("enter", "go_on", show=False, priority=True),
+    ]
     DEFAULT_CSS = "FormScreen #fields { height: auto; }"
 
     def body(self) -> ComposeResult:
@@ -130,9 +138,6 @@ class FormScreen(StepScreen):
         if wizard.busy is None and not wizard.undecided:
             keys.insert(1, ("Ctrl+S", self.words(N_("Send"))))
         return keys
-
-    def on_input_submitted(self) -> None:
-        self._next()
 
     def action_go_on(self) -> None:
         if self.wizard.undecided:

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import select
 import struct
 import subprocess
 import termios
@@ -70,6 +71,7 @@ class Terminal:
         self.written = bytearray()  # everything that the program sent to the terminal
         self._left = 0
         self._slave: int | None
+        self._stop = os.pipe()
         self._master, self._slave = pty.openpty()
         self._set_size(size)
         self.process = subprocess.Popen(
@@ -98,7 +100,7 @@ class Terminal:
             self.process.kill()
             self.process.wait(DEADLINE)
         self._hang_up()
-        os.close(self._master)
+        self._drop()
 
     # --- looking ---
 
@@ -176,6 +178,23 @@ class Terminal:
         self._hang_up()
         return status
 
+    def vanish(self) -> None:
+        """The window is closed, or the line is cut."""
+        self._modes()
+        self._drop()
+        assert self._slave is not None
+        os.close(self._slave)
+        self._slave = None
+
+    def _drop(self) -> None:
+        """Close the terminal's own end; a read under way would keep it open."""
+        if self._master >= 0:
+            os.write(self._stop[1], b".")
+            self._reader.join(DEADLINE)
+            for descriptor in (self._master, *self._stop):
+                os.close(descriptor)
+            self._master = -1
+
     def _modes(self) -> int:
         """The terminal's local modes (termios(3)), now or as the program left them."""
         if self._slave is not None:
@@ -198,6 +217,8 @@ class Terminal:
     def _read(self) -> None:
         while True:
             data = b""
+            if self._stop[0] in select.select([self._master, self._stop[0]], [], [])[0]:
+                return
             with contextlib.suppress(OSError):  # EIO: nobody holds the other end any more
                 data = os.read(self._master, 65536)
             with self._news:
