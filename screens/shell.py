@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from screens.findings import Finding
     from screens.troubleshooting.catalogue import Condition
     from screens.troubleshooting.remedy import RemedyWords
+    from screens.troubleshooting.situation import Situation
 
 
 class Shell(Protocol):
@@ -34,6 +35,11 @@ class Shell(Protocol):
     @property
     def hint(self) -> str:
         """A line for the PIN screen of a demo or training run; empty in earnest."""
+        ...
+
+    @property
+    def situation(self) -> Situation:
+        """What is known at present, and how the readers are attached."""
         ...
 
     def remedy_of(self, failure: Failure) -> RemedyWords: ...

@@ -486,6 +486,22 @@ def returned(wizard: Wizard) -> bool:
     return wizard.card_gone and slot is not None and slot.filled
 
 
+def waits_for_readers(wizard: Wizard) -> bool:
+    """True while the component check stands still because PC/SC cannot be reached."""
+    return (
+        wizard.step is Step.COMPONENTS
+        and wizard.busy is None
+        and wizard.failure is not None
+        and wizard.failure.code.startswith("pcsc.")
+    )
+
+
+def readers_back(wizard: Wizard) -> bool:
+    """True when that check may be run again: PC/SC answers."""
+    away = wizard.slots_failure is not None and wizard.slots_failure.code.startswith("pcsc.")
+    return waits_for_readers(wizard) and not away
+
+
 def waits_for_service(wizard: Wizard) -> bool:
     """True while a step stands still because the service cannot be reached."""
     return (

@@ -375,6 +375,8 @@ class Engine:
         self._become(now)
         if wizard.returned(now) and now.busy is None:
             self._open(wizard.read_again(now))
+        elif wizard.readers_back(now):
+            self._check(wizard.check(now))
 
     def _follow_service(self) -> None:
         """On its own thread, while a step waits for the service: ask for it now and then."""
@@ -413,6 +415,8 @@ class Engine:
         old, self.wizard = self.wizard, new
         if old.submission is not None and new.submission is None:
             _wipe_secrets(old.submission)
+        if wizard.waits_for_readers(new):
+            self._watch_readers()
         if wizard.waits_for_service(new) and not self._watching_service:
             self._watching_service = True
             self._service_watch.submit(self._follow_service)

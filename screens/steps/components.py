@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
+from screens.attachment import attached
 from screens.frame import Key, StepScreen
 from screens.language import N_
 from screens.messages import CheckWanted, ComponentWanted
@@ -119,11 +120,20 @@ class ComponentsScreen(StepScreen):
         detail = ""
         if row is not None:
             detail = (
-                self.shell.remedy_of(row.failure).title if row.failure is not None else row.evidence
+                self.shell.remedy_of(row.failure).title
+                if row.failure is not None
+                else self._evidence(row)
             )
         width = max(cell_len(_(name)) for name in NAMES.values()) + 2
         name = set_cell_size(_(NAMES[component]), width)
         return Content.assemble((f"[{state}]", style), f" {name}", (detail, "dim"))
+
+    def _evidence(self, row: Check) -> str:
+        """What was found; of the service also where its readers are."""
+        if row.component is not Component.SERVICE:
+            return row.evidence
+        place = attached(self.shell.situation.attachment, self.words)
+        return ", ".join(filter(None, (row.evidence, place)))
 
     def keys(self, wizard: Wizard) -> list[Key]:
         _ = self.words

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from card.port import Slot, SlotState
+from screens.attachment import attached, warning
 from screens.frame import StepScreen
 from screens.language import N_
 from screens.menu import Menu
@@ -58,7 +59,12 @@ class ReaderScreen(StepScreen):
         menu.show([self._line(slot) for slot in slots], self._marked(wizard))
         if slots and self.focused is None:  # a list that was hidden has lost the focus
             menu.focus()
-        self.query_one("#outro", Prose).update("\n" + outro)
+        where = self.shell.situation.attachment
+        lines = [outro]
+        if slots and (place := attached(where, _)):
+            lines.append(_("The reader is: {attachment}", attachment=place))
+        lines.append(warning(where, slots, _))
+        self.query_one("#outro", Prose).update("\n" + "\n".join(filter(None, lines)))
 
     def _line(self, slot: Slot) -> str:
         return f"{slot.reader}: {self.words(STATES[slot.state])}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from screens.attachment import ATTACHMENTS
 from screens.language import N_, Language, Words
 from screens.troubleshooting.catalogue import Condition, entry
 from screens.troubleshooting.remedy import RemedyWords, words_for, words_of
@@ -31,14 +32,6 @@ STEPS = {
     Step.FORM: N_("Account"),
     Step.SIGN_IN: N_("Sign in"),
     Step.RECEIPT: N_("Done"),
-}
-ATTACHMENTS = {
-    Attachment.UNKNOWN: N_("unknown"),
-    Attachment.LOCAL: N_("on this computer"),
-    Attachment.FORWARDED: N_("on the thin client, forwarded through SSH"),
-    Attachment.REDIRECTED: N_("redirected by the remote desktop"),
-    Attachment.REMOTE_CLEAR: N_("over the network without encryption"),
-    Attachment.EMBEDDED: N_("the virtual card of the demonstration"),
 }
 BACKENDS = {
     Backend.NONE: N_("no card yet"),

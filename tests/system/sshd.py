@@ -10,14 +10,14 @@ import contextlib
 import getpass
 import heapq
 import os
-import pwd
 import selectors
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,28 +136,26 @@ class Relay:
 
 @dataclass(frozen=True)
 class Host:
-    """An sshd and the way to it: `ssh -F config NAME`, NAME being a user of this machine."""
+    """An sshd and the way to it: `ssh -F config USER@host`, USER being one of this machine."""
 
     config: Path  # ssh's
     sshd_config: Path
     relay: Relay
     port: int
 
-    def ssh(self, *words: str, user: str = "", **options: object) -> subprocess.Popen[str]:
-        """A running ssh."""
-        target = f"{user or getpass.getuser()}@host"
-        return subprocess.Popen(
-            ["ssh", "-F", str(self.config), *words, target], text=True, **options
-        )  # type: ignore[call-overload,no-any-return]
-
 
 @contextmanager
-def host(folder: Path, delay: float = 0.0, *, environment: str = "") -> Iterator[Host]:
+def host(delay: float = 0.0, *options: str) -> Iterator[Host]:
     """An sshd for this machine's users with the key of these tests, `delay` seconds away.
 
-    `delay` counts for each direction, so a round trip takes twice as long. `environment` is a
-    line of `SetEnv`. Without root only the present user can log in.
+    `delay` counts for each direction, so a round trip takes twice as long. `options` are lines of
+    its configuration. Without root only the present user can log in.
     """
+    with tempfile.TemporaryDirectory(prefix="hca-sshd-") as folder:
+        yield from _host(Path(folder), delay, options)
+
+
+def _host(folder: Path, delay: float, options: Sequence[str]) -> Iterator[Host]:
     assert SSHD is not None, "openssh-server is not installed"
     for name in ("host", "user"):
         subprocess.run(
@@ -176,7 +174,7 @@ def host(folder: Path, delay: float = 0.0, *, environment: str = "") -> Iterator
         f"ListenAddress 127.0.0.1:{port}\nHostKey {folder / 'host'}\nPidFile none\n"
         f"AuthorizedKeysFile {folder / 'authorized'}\nStrictModes no\nUsePAM no\n"
         "PasswordAuthentication no\nPermitRootLogin yes\nAllowStreamLocalForwarding yes\n"
-        f"AcceptEnv LANG LC_* PCSCLITE_CSOCK_NAME\n{environment}\n"
+        "AcceptEnv LANG LC_* PCSCLITE_CSOCK_NAME\n" + "".join(f"{line}\n" for line in options)
     )
     relay = Relay(port, delay)
     config = folder / "ssh_config"
@@ -205,28 +203,44 @@ def _listens(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-@contextmanager
-def forward(host: Host, path: Path, to: Path, user: str = "") -> Iterator[subprocess.Popen[str]]:
-    """`ssh -R path:to`, up when entered."""
-    process = host.ssh(
-        "-N",
-        "-o",
-        "ExitOnForwardFailure=yes",
-        "-R",
-        f"{path}:{to}",
-        user=user,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        wait_until(lambda: path.exists() or process.poll() is not None, "the forwarded socket")
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        yield process
-    finally:
-        process.terminate()
-        process.wait(DEADLINE)
-        if process.stderr:
-            process.stderr.close()
+class Forward:
+    """A reader lent through `ssh -R`: the socket at `path` on the host leads to that at `to`."""
+
+    def __init__(self, host: Host, path: Path, to: Path, user: str = "") -> None:
+        self._host, self._user = host, user
+        self.path, self.to = path, to
+        self._ssh: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Forward:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def open(self) -> None:
+        """Connect (again); the socket that an earlier connection left is removed first."""
+        self.path.unlink(missing_ok=True)
+        self._host.relay.restore()
+        target = f"{self._user or getpass.getuser()}@host"
+        command = ["ssh", "-F", str(self._host.config), "-N", "-o", "ExitOnForwardFailure=yes"]
+        ssh = self._ssh = subprocess.Popen([*command, "-R", f"{self.path}:{self.to}", target])
+        wait_until(lambda: self.path.exists() or ssh.poll() is not None, "the forwarded socket")
+        assert ssh.poll() is None, "ssh -R failed"
+
+    def cut(self) -> None:
+        """As a cable pulled out: the host is left with a socket that nobody listens on."""
+        self._host.relay.cut()
+        self._end()
+        wait_until(lambda: not _connects(self.path), "sshd closing the socket")
+
+    def _end(self) -> None:
+        if self._ssh is not None:
+            self._ssh.terminate()
+            self._ssh.wait(DEADLINE)
+            self._ssh = None
 
 
-def home_of(user: str) -> Path:
-    return Path(pwd.getpwnam(user).pw_dir)
+def _connects(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
