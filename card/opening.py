@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from card import certificate, recognition
 from card.atr import capabilities
 from card.channel import Channel
 from card.errors import (
+    CardDataMissing,
+    CardError,
     CardIsMoica,
     CardIsNhi,
     CardKindRefused,
     CardModuleMissing,
     CardUnknown,
+    ModuleError,
+    ModuleSeesNoCard,
 )
 from card.pkcs15 import application
 from card.pkcs15.card import Pkcs15Card
-from card.port import Card, Connection, Readers, Tracer
+from card.port import Card, Connection, HolderCertificate, Readers, Tracer
 from card.recognition import Family
 from card.signing import signing_key
+
+if TYPE_CHECKING:
+    from card.pkcs11.modules import Module
+
+MODULE_SECONDS = 60  # for one call of a PKCS#11 module; a slow link and a slow card need some
+
+Modules = Callable[[], "Collection[Module]"]
 
 
 def open_card(
@@ -28,24 +42,43 @@ def open_card(
     *,
     accepted: Collection[str] | None = None,
     tracer: Tracer | None = None,
+    modules: Modules = tuple,
+    seconds: int = MODULE_SECONDS,
 ) -> Card:
     """The card in `reader`, positively recognised and ready for its PIN.
 
     `accepted`: the card categories that the service takes ("HPC", …), None for any. Nothing is
-    sent to an NHI or MOICA card. Raises WrongCard, CardDataMalformed, CardDataMissing,
+    sent to an NHI or MOICA card. A card that this program does not speak to itself is opened
+    through one of `modules` (asked for only then) that is for such cards; `seconds` is the limit
+    for one call of it. Raises WrongCard, ModuleError, CardDataMalformed, CardDataMissing,
     CertificateError, KeyUnsupported, CardRefused, and what connecting and transmitting raise; the
     connection is closed then.
     """
     connection = readers.connect(reader)
     try:
-        return _open(connection, accepted, tracer)
+        family = recognition.by_atr(connection.atr)
+        card = _open(connection, family, accepted, tracer)
     except BaseException:
         connection.close()
         raise
+    if card is not None:
+        return card
+    connection.close()  # a module makes its own
+    try:
+        return through_module(readers, reader, _fitting(modules(), family), accepted, seconds)
+    except ModuleSeesNoCard:
+        if family is Family.HPC:
+            raise
+        raise CardUnknown from None  # no module knows it, and none was known to be for it
 
 
-def _open(connection: Connection, accepted: Collection[str] | None, tracer: Tracer | None) -> Card:
-    family = recognition.by_atr(connection.atr)
+def _open(
+    connection: Connection,
+    family: Family | None,
+    accepted: Collection[str] | None,
+    tracer: Tracer | None,
+) -> Card | None:
+    """The card by our own commands; None where it has no application that we know."""
     if family is Family.NHI:
         raise CardIsNhi
     if family is Family.MOICA:
@@ -56,12 +89,61 @@ def _open(connection: Connection, accepted: Collection[str] | None, tracer: Trac
         try:
             selection = application.find(channel)
         except CardUnknown:
-            raise CardModuleMissing if family is Family.HPC else CardUnknown from None
+            return None
         contents = application.read(channel, selection, can.short_file_ids)
-    holder = certificate.read(contents.certificate)
+    holder = _judged(contents.certificate, accepted)
+    key = signing_key(holder.der)
+    return Pkcs15Card(connection, channel, contents, holder, key)
+
+
+def _judged(der: bytes, accepted: Collection[str] | None) -> HolderCertificate:
+    """The certificate, usable for its holder today and of a kind that the service takes."""
+    holder = certificate.read(der)
     # The wrong kind first: renewing an expired card of the wrong kind would help nobody.
     if accepted is not None and holder.category not in accepted:
         raise CardKindRefused(holder.category)
     certificate.check(holder, datetime.now(UTC))
-    key = signing_key(holder.der)
-    return Pkcs15Card(connection, channel, contents, holder, key)
+    return holder
+
+
+def _fitting(modules: Collection[Module], family: Family | None) -> list[Path]:
+    """The modules for such a card. Raises CardModuleMissing, CardUnknown where there is none."""
+    from card.pkcs11.modules import For
+
+    wanted = For.HPC if family is Family.HPC else For.OTHER
+    fitting = [module.path for module in modules if wanted in module.cards]
+    if not fitting:
+        raise CardModuleMissing if family is Family.HPC else CardUnknown
+    return fitting
+
+
+def through_module(
+    readers: Readers,
+    reader: str,
+    modules: Collection[Path],
+    accepted: Collection[str] | None,
+    seconds: int,
+) -> Card:
+    """The card through the first of the modules that knows it.
+
+    Going from module to module only reads: the PIN meets the one that is chosen here, no other.
+    """
+    from card.pkcs11.card import Pkcs11Card
+    from card.pkcs11.token import connect, most_telling
+
+    slots = readers.slots()
+    reasons: list[CardError] = []
+    for module in modules:
+        again = partial(connect, module, reader, slots, seconds)
+        try:
+            token = again()
+        except (ModuleError, CardDataMissing) as error:
+            reasons.append(error)
+            continue
+        try:
+            holder = _judged(token.certificate, accepted)
+            return Pkcs11Card(token, again, holder, signing_key(holder.der))
+        except BaseException:
+            token.helper.close()
+            raise
+    raise most_telling(reasons) or CardModuleMissing()
