@@ -148,7 +148,7 @@ class Line:
 
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Keep a handle on the socket of each new connection, for `abandon`."""
-        if self._abandoned:
+        if self._abandoned and not event.endswith(".failed"):  # what failed says why itself
             raise ConnectionLost(self._host)
         if event == "connection.connect_tcp.started":
             self._proxied = info["host"] != self._host

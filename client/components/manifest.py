@@ -177,6 +177,7 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Package = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9+.-]{0,99}\Z")]  # Debian Policy §5.6.7
 Usb = Annotated[str, Meta(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}\Z")]
 Time = Annotated[datetime, Meta(tz=True)]
+Address = Annotated[str, Meta(pattern=r"^[!-~]{1,500}\Z")]
 Text = Annotated[str, Meta(min_length=1, max_length=400)]
 
 
@@ -205,7 +206,7 @@ class _Install(msgspec.Struct):
 
 class _File(msgspec.Struct):
     name: Name
-    address: Text
+    address: Address
     size: Annotated[int, Meta(gt=0, le=SIZE_LIMIT)]
     sha256: Sha256
 

@@ -76,6 +76,7 @@ class Shelf:
         entry = deepcopy(entry)
         if content is not None:
             path = self._folder / entry["file"]["name"]
+            self._opened.pop(path.name, None)
             if isinstance(content, Path):
                 path.unlink(missing_ok=True)
                 path.symlink_to(content.resolve())
@@ -94,6 +95,10 @@ class Shelf:
     def _renew(self) -> None:
         self._serial += 1
         self._issued = datetime.now(UTC).replace(microsecond=0)
+
+    def opened(self, name: str) -> int:
+        """How often the file was asked for."""
+        return self._opened.get(name, 0)
 
     def export(self, folder: Path) -> None:
         """The same as a folder for `--components`."""
@@ -127,6 +132,8 @@ class Shelf:
             "expires": self._issued + LIFE,
             "components": deepcopy(self._entries),
         }
+        if self._faults & {Fault.MANIFEST_EXPIRED, Fault.MANIFEST_FUTURE}:
+            manifest["serial"] += 1  # another list than the good one
         if Fault.MANIFEST_EXPIRED in self._faults:
             manifest |= {"issued": now - 2 * LIFE, "expires": now - LIFE}
         if Fault.MANIFEST_FUTURE in self._faults:
