@@ -17,6 +17,7 @@ from textual.widget import Widget
 
 from client.purpose import Purpose
 from screens.language import N_, Words
+from screens.menu import Menu
 from screens.messages import BackWanted, Continued, LanguageWanted, QuitWanted
 from screens.prose import Prose
 from screens.wizard import Step, Wizard, Work, can_cancel, can_go_back
@@ -223,7 +224,10 @@ class FramedScreen(Screen[None]):
     def _settle(self) -> None:
         """After the layout: keep the focused widget in sight, however low the terminal is."""
         if self.focused is not None:
-            self.focused.scroll_visible(animate=False)
+            if isinstance(self.focused, Menu):
+                self.focused.follow()
+            else:
+                self.focused.scroll_visible(animate=False)
         self._show_keys()
 
     def on_resize(self) -> None:

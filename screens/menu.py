@@ -6,12 +6,16 @@ colour alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.widget import Widget
+
+from screens.prose import wrap
 
 
 class Menu(Widget, can_focus=True):
@@ -38,25 +42,41 @@ class Menu(Widget, can_focus=True):
     def __init__(self, id: str | None = None, leaves: bool = False) -> None:
         """`leaves`: beyond its ends the focus moves on to the next widget."""
         super().__init__(id=id)
-        self._lines: tuple[str, ...] = ()
+        self._lines: tuple[Content, ...] = ()
         self._leaves = leaves
         self.index = 0
 
-    def show(self, lines: list[str], index: int | None = None) -> None:
+    def show(self, lines: Sequence[str | Content], index: int | None = None) -> None:
         """Replace the lines; the marked one stays where it can."""
-        at = min(self.index if index is None else index, max(0, len(lines) - 1))
-        if (tuple(lines), at) != (self._lines, self.index):
-            self._lines, self.index = tuple(lines), at
+        new = tuple(Content(line) if isinstance(line, str) else line for line in lines)
+        at = min(self.index if index is None else index, max(0, len(new) - 1))
+        if (new, at) != (self._lines, self.index):
+            self._lines, self.index = new, at
             self.refresh(layout=True)
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return sum(row.plain.count("\n") + 1 for row in self._rows(width))
+
     def render(self) -> Content:
-        rows = [
-            Content.styled(f"> {number} {text}", "bold reverse" if self.has_focus else "bold")
+        return Content("\n").join(self._rows(self.size.width))
+
+    def _rows(self, width: int) -> list[Content]:
+        """Every line with its mark and number, broken to the width."""
+        mark = "bold reverse" if self.has_focus else "bold"
+        return [
+            wrap(Content.assemble((f"> {number} ", mark), text.stylize(mark)), width)
             if number - 1 == self.index
-            else Content(f"  {number} {text}")
+            else wrap(Content(f"  {number} ") + text, width)
             for number, text in enumerate(self._lines, 1)
         ]
-        return Content("\n").join(rows)
+
+    def follow(self) -> None:
+        """Keep the marked line in sight where there are more than fit."""
+        self.refresh()
+        rows = [row.plain.count("\n") + 1 for row in self._rows(self.size.width)]
+        if isinstance(self.parent, Widget) and rows:
+            y = self.virtual_region.y + sum(rows[: self.index])
+            self.parent.scroll_to_region(Region(0, y, 1, rows[self.index]), animate=False)
 
     def on_focus(self) -> None:
         self.refresh()
@@ -68,7 +88,7 @@ class Menu(Widget, can_focus=True):
         to = self.index + by
         if 0 <= to < len(self._lines):
             self.index = to
-            self.refresh()
+            self.follow()
         elif self._leaves:
             self.screen.focus_next() if by > 0 else self.screen.focus_previous()
 

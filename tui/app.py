@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from screens.troubleshooting.catalogue import Condition
     from screens.troubleshooting.remedy import RemedyWords
     from screens.troubleshooting.situation import Situation
+    from tui.conductor import Conductor
     from tui.examination import Found
 
 EXIT_DONE = 0
@@ -61,7 +62,10 @@ class WizardApp(App[int], inherit_bindings=False):
         *,
         ascii_lines: bool = False,
         hint: str = "",
+        conductor: Conductor | None = None,
+        first: Callable[[], Screen[None]] = WelcomeScreen,
     ) -> None:
+        """`conductor` stands in for the engine, and `first` makes another first screen."""
         super().__init__()
         self.words = Words(language)
         self.hint = hint
@@ -71,7 +75,8 @@ class WizardApp(App[int], inherit_bindings=False):
         self._painter = Painter()
         self._history = EventLog()
         self._examination = Examination(backends, self._post, self._history)
-        self.engine = Engine(
+        self._first = first
+        self.engine: Conductor = conductor or Engine(
             backends, self._post, self._changed, self._history, ask_rights=self._ask_rights
         )
 
@@ -83,7 +88,7 @@ class WizardApp(App[int], inherit_bindings=False):
         if not self.is_headless:
             end_cleanly(self)
         self.theme = "ansi-dark"
-        self.push_screen(WelcomeScreen())
+        self.push_screen(self._first())
         self.call_after_refresh(self._warm_up)
 
     def _warm_up(self) -> None:

@@ -157,9 +157,11 @@ def _guide(options: argparse.Namespace) -> int:
     _fit()
     from tui.backends import RealBackends
     from tui.guide import guide
+    from tui.line import CANCELLED
 
     backends = RealBackends(options.service, options.ca)
-    return _full_screen(guide(backends, _language(options), ascii_lines=bare_console()))
+    status = _full_screen(guide(backends, _language(options), ascii_lines=bare_console()))
+    return 0 if status == CANCELLED else status  # leaving it is no cancelled procedure
 
 
 COMMANDS = {

@@ -59,17 +59,21 @@ def report_text(
         f"{platform.system()} {platform.release()}  Python {platform.python_version()}",
         *([_("Support code: {code}", code=support_code)] if support_code else []),
         "",
-        f"== {_('What the doctor found')} ==",
+        _heading(_("What the doctor found")),
         *lines(seen, _),
         verdict(seen, _),
         "",
-        f"== {_('What happened, in seconds since the start')} ==",
+        _heading(_("What happened, in seconds since the start")),
         *(happened or [_("Nothing yet.")]),
         "",
-        f"== {_('Settings')} ==",
+        _heading(_("Settings")),
         *_settings_lines(choice, _),
     ]
     return "\n".join(parts) + "\n"
+
+
+def _heading(text: str) -> str:
+    return f"== {text} =="
 
 
 def save(text: str, path: Path) -> Path:

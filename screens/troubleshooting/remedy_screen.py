@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,6 +14,9 @@ from screens.language import Words
 from screens.prose import Prose
 from screens.troubleshooting.remedy import RemedyWords
 from screens.wizard import Step
+
+if TYPE_CHECKING:
+    from screens.troubleshooting.support_code import SupportFacts
 
 
 def remedy_text(remedy: RemedyWords, _: Words, support_code: str = "") -> Content:
@@ -29,6 +32,44 @@ def remedy_text(remedy: RemedyWords, _: Words, support_code: str = "") -> Conten
         parts.append((" " + _("Support code: {code}", code=support_code) + "\n", "bold"))
     parts.append(" " + _("Code: {code}", code=remedy.code) + f"\n {remedy.tell_support}")
     return Content.assemble(*parts)
+
+
+class DecodedScreen(FramedScreen):
+    """What a support code says, and the entry of its error."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "close", show=False),
+        Binding("up", "line(-1)", show=False),
+        Binding("down", "line(1)", show=False),
+    ]
+
+    def __init__(self, facts: SupportFacts) -> None:
+        super().__init__()
+        self._facts = facts
+
+    def body(self) -> ComposeResult:
+        yield Prose(id="text")
+
+    def show(self) -> None:
+        from screens.troubleshooting.explain import decoded_lines
+
+        _ = self.words
+        self.frame(_("A support code"), [("Esc", _("Close")), ("F3", _("中文"))])
+        title, *rest = decoded_lines(self._facts, _)
+        text = Content.assemble((title, "bold"), "\n" + "\n".join(rest))
+        self.query_one("#text", Prose).update(text)
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+    def action_line(self, by: int) -> None:
+        self.query_one("#body").scroll_relative(y=by, animate=False)
+
+    def action_help(self) -> None:
+        """Nothing: this screen is the help."""
+
+    def action_remedy(self) -> None:
+        """Nothing: the remedy stands below the facts."""
 
 
 class RemedyScreen(FramedScreen):
