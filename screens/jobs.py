@@ -24,6 +24,7 @@ from screens.wizard import CardOnTable, Check, Component, failure_of
 
 if TYPE_CHECKING:
     from card.components import Finding
+    from card.pkcs11.modules import Module
     from client.errors import ClientError
     from screens.findings import ServiceChoice
     from screens.offers import Offer, Plan, Transfer
@@ -35,6 +36,13 @@ class Backends(Protocol):
 
     def readers(self) -> Readers:
         """The readers of this machine, or the embedded ones. Raises CardError."""
+        ...
+
+    def modules(self) -> Collection[Module]:
+        """The PKCS#11 modules of this machine, each with the cards that it is for.
+
+        Raises an error with a code where the settings cannot be read.
+        """
         ...
 
     def service(self) -> Service:
@@ -192,7 +200,13 @@ def open_card(backends: Backends, reader: str, service: ServiceDescription | Non
     from card.opening import open_card as opened
 
     accepted = {offer.id for offer in service.categories} if service is not None else None
-    return opened(backends.readers(), reader, accepted=accepted, tracer=backends.tracer)
+    return opened(
+        backends.readers(),
+        reader,
+        accepted=accepted,
+        tracer=backends.tracer,
+        modules=backends.modules,
+    )
 
 
 def on_table(card: Card) -> CardOnTable:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from card.components import Finding
+    from card.pkcs11.modules import Module
     from card.port import Readers, Tracer
     from client.components.supply import Supply
     from client.port import Service
@@ -59,6 +60,12 @@ class RealBackends:
         if settings.service is None:
             raise ServiceUnset
         return HttpsService(settings.service, ca_file=settings.ca)
+
+    def modules(self) -> tuple[Module, ...]:
+        from card.pkcs11.modules import find
+        from tui.settings import load_modules
+
+        return find(load_modules())
 
     def library(self) -> str:
         from card.components import Machine, library

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tui.scenarios import Scenario
 
 if TYPE_CHECKING:
+    from card.pkcs11.modules import Module
     from card.port import Readers, Tracer
     from card.virtual.card import VirtualCard
     from card.virtual.readers import EmbeddedReaders
@@ -93,6 +94,9 @@ class DemoBackends:
 
     def apart(self) -> DemoBackends:
         return self
+
+    def modules(self) -> tuple[Module, ...]:
+        return ()
 
     def socket(self) -> Path | None:
         return None

@@ -6,8 +6,12 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui.errors import FileUnusable
+
+if TYPE_CHECKING:
+    from card.pkcs11.modules import Module
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,21 @@ def load_components() -> ComponentSettings:
     if not isinstance(keys, list) or not isinstance(install, bool):
         raise FileUnusable(str(settings_file()))
     return ComponentSettings(tuple(str(key) for key in keys), install)
+
+
+def load_modules() -> tuple[Module, ...]:
+    """The PKCS#11 modules of settings.toml: paths, or {path, cards = ["HPC", …]}.
+
+    Raises FileUnusable.
+    """
+    import msgspec
+
+    from card.pkcs11.modules import settled
+
+    try:
+        return settled(_stored("pkcs11").get("modules", ()))
+    except msgspec.ValidationError as error:
+        raise FileUnusable(str(settings_file())) from error
 
 
 def _stored(name: str = "service") -> dict[str, object]:

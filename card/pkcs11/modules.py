@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+import msgspec
+
 
 class For(StrEnum):
     """The cards that a module is offered to; settings.toml writes these names."""
@@ -72,12 +74,13 @@ class Places:
             ]
             return Places(libraries=tuple(folders))
         own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        configurations = ("/etc/pkcs11/modules", "/usr/share/p11-kit/modules")
+        roots = ("/etc/pkcs11", "/usr/share/p11-kit", "/usr/lib/p11-kit")
+        configurations = (own / "pkcs11/modules", *(Path(root) / "modules" for root in roots))
         multiarch = sysconfig.get_config_var("MULTIARCH") or ""
-        roots = [f"/usr/lib/{multiarch}", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
+        libraries = [f"/usr/lib/{multiarch}", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
         return Places(
-            (own / "pkcs11/modules", *map(Path, configurations)),
-            tuple(Path(root) / inner for root in roots for inner in ("pkcs11", "")),
+            configurations,
+            tuple(Path(folder) / inner for folder in libraries for inner in ("pkcs11", "")),
         )
 
 
@@ -86,6 +89,20 @@ def named(path: Path, cards: Collection[For] = ()) -> Module:
     known = maker(path)
     default = known.cards if known else frozenset({For.HPC, For.OTHER})
     return Module(path, frozenset(cards) or default, named=True)
+
+
+class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A module as settings.toml may name it, beside a mere path."""
+
+    path: str
+    cards: tuple[For, ...] = ()
+
+
+def settled(listed: object) -> tuple[Module, ...]:
+    """The modules of the settings: paths and tables. Raises msgspec.ValidationError."""
+    entries = msgspec.convert(listed, tuple[str | Named, ...])
+    whole = (Named(each) if isinstance(each, str) else each for each in entries)
+    return tuple(named(Path(each.path).expanduser(), each.cards) for each in whole)
 
 
 def maker(path: Path) -> Maker | None:
