@@ -2,7 +2,7 @@
 
 Everything here blocks and is called from one worker thread, except `Readers.cancel`, which any
 thread may call. Implementations: `card.pcsc` (readers through pcscd), `card.virtual` (embedded
-readers), `card.pkcs15` (cards).
+readers), `card.pkcs15` and `card.pkcs11` (cards).
 """
 
 from __future__ import annotations

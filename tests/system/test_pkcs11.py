@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ import softhsm
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from parts import card_in_reader
+from parts import HCA_BIND, Service, card_in_reader
 from pcscd import READERS, Pcscd, wait_until
 from softhsm import SoftToken
 
@@ -346,7 +347,7 @@ def test_what_c_login_says_is_said_once(
 def test_a_module_that_dies_or_hangs_takes_nothing_along(
     unruly: Unruly, function: str, manner: str, error: type[CardError]
 ) -> None:
-    seconds = 1 if manner == "hang" else SECONDS
+    seconds = 3 if manner == "hang" else SECONDS
     wish = f"{function} {manner}"
     if function in ("C_Initialize", "C_GetSlotList"):
         unruly.misbehave(wish)
@@ -366,7 +367,7 @@ def test_a_module_that_dies_or_hangs_takes_nothing_along(
             check(card.sign(pin_of(RIGHT), MESSAGE, None).value, unruly.token.issued.certificate)
             assert unruly.logins == 2
     status = {"abort": -signal.SIGABRT, "exit": 0}.get(manner)
-    detail = {"seconds": 1} if manner == "hang" else {"status": status}
+    detail = {"seconds": seconds} if manner == "hang" else {"status": status}
     assert caught.value.facts() == {"module": "unruly.so", **detail}
 
 
@@ -617,3 +618,56 @@ def test_a_card_that_no_module_knows(pcscd: Pcscd) -> None:
 def test_opensc_is_found_on_this_machine() -> None:
     assert shutil.which("pkcs11-tool")
     assert OPENSC.resolve() in {module.path.resolve() for module in find(())}
+
+
+# --- the program itself --------------------------------------------------------------------------
+
+
+def verify(
+    pcscd: Pcscd, sandbox: Service, folder: Path, module: Path
+) -> tuple[int, list[dict[str, object]]]:
+    """`hca-bind verify` with the module in settings.toml: its status, and its JSON lines."""
+    settings = folder / "hca-bind/settings.toml"
+    settings.parent.mkdir()
+    settings.write_text(f'[pkcs11]\nmodules = ["{module}"]\n')
+    read, write = os.pipe()
+    os.write(write, RIGHT + b"\n")
+    os.close(write)
+    try:
+        done = subprocess.run(
+            [HCA_BIND, "verify", *sandbox.options, "--json", "--pin-fd", str(read)],
+            env={**pcscd.environment, "XDG_CONFIG_HOME": str(folder)},
+            pass_fds=[read],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(read)
+    assert not done.stderr
+    return done.returncode, [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+
+def test_the_vendors_card_is_verified_by_the_service(
+    pcscd: Pcscd, sandbox: Service, unruly: Unruly, tmp_path: Path
+) -> None:
+    with card_in_reader(pcscd, VirtualCard(Profile.parse(HPC_CARD))):
+        status, events = verify(pcscd, sandbox, tmp_path, unruly.module)
+    assert status == 0, events
+    assert [event["event"] for event in events] == ["service", "card", "tries", "verified"]
+    assert events[1]["reader"] == READERS[0]
+    assert events[2]["left"] is None
+    assert events[3]["holder"] == "測試員甲"
+    assert unruly.logins == 1
+
+
+def test_the_program_outlives_its_module(
+    pcscd: Pcscd, sandbox: Service, unruly: Unruly, tmp_path: Path
+) -> None:
+    unruly.misbehave("C_Login abort")
+    with card_in_reader(pcscd, VirtualCard(Profile.parse(HPC_CARD))):
+        status, events = verify(pcscd, sandbox, tmp_path, unruly.module)
+    assert status not in (0, 70), events
+    assert events[-1]["code"] == "card.module.crashed"
+    assert unruly.logins == 1
