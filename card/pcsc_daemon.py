@@ -71,14 +71,6 @@ def elsewhere(path: Path | None) -> bool:
     return path is not None and path != DEFAULT and path.name != "" and path.resolve() != DEFAULT
 
 
-def open_to_others(path: Path) -> bool:
-    """Whether someone else than its owner may connect: PINs pass through a forwarded socket."""
-    try:
-        return bool(path.stat().st_mode & 0o022 and path.parent.stat().st_mode & 0o011)
-    except OSError:
-        return False
-
-
 def ask(path: Path) -> Daemon:
     """Exchange versions with the daemon at `path`, within PATIENCE seconds.
 

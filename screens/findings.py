@@ -106,10 +106,11 @@ def evidence_of(finding: Finding, words: Words) -> str:
 
 def headline(finding: Finding, words: Words) -> str:
     """`[ OK ]  3 Card library: pyscard 2.3.1 (12 ms)`"""
-    evidence = evidence_of(finding, words)
-    shown = f": {evidence}" if evidence else ""
-    mark, name = MARKS[finding.outcome], words(NAMES[finding.topic])
-    return f"[{mark}] {finding.number:2} {name}{shown} ({finding.ms:.0f} ms)"
+    _ = words
+    shown = _(NAMES[finding.topic])
+    if evidence := evidence_of(finding, _):
+        shown = _("{name}: {evidence}", name=shown, evidence=evidence)
+    return f"[{MARKS[finding.outcome]}] {finding.number:2} {shown} ({finding.ms:.0f} ms)"
 
 
 def _remedy_lines(finding: Finding, words: Words) -> list[str]:
@@ -133,13 +134,15 @@ def lines(findings: Iterable[Finding], words: Words) -> list[str]:
 
 
 def explained(findings: Iterable[Finding], words: Words) -> Iterator[tuple[Finding, list[str]]]:
-    """Each finding with its remedy: title and code, then the steps where they are told first."""
-    told: set[str] = set()
+    """Each finding with its remedy: title, code and steps, or where these were told before."""
+    _ = words
+    told: dict[str, int] = {}
     for finding in findings:
-        remedy = _remedy_lines(finding, words)
-        yield finding, remedy[:1] if finding.code in told else remedy
-        if finding.code is not None:
-            told.add(finding.code)
+        number = told.setdefault(finding.code or "", finding.number)
+        if finding.code is None or number == finding.number:
+            yield finding, _remedy_lines(finding, words)
+        else:
+            yield finding, [_("The same as number {number}.", number=number)]
 
 
 def verdict(findings: Iterable[Finding], words: Words) -> str:

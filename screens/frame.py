@@ -138,6 +138,10 @@ def _spread(left: str, right: str, width: int) -> str:
     return left + " " * gap + right if gap >= 0 else left
 
 
+class Body(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """Scrolls, but leaves every key to the screen: Down goes to the next field, however low."""
+
+
 class FramedScreen(Screen[None]):
     """Head, body, notice and foot; a subclass fills them in `show`."""
 
@@ -182,7 +186,7 @@ class FramedScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Head()
-        with VerticalScroll(id="body", can_focus=False):
+        with Body(id="body"):
             yield from self.body()
         yield Prose(id="notice")
         yield Foot()

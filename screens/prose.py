@@ -17,7 +17,8 @@ from textual.widget import Widget
 
 NOT_FIRST = frozenset("，。、；：！？）」』】》〉…%,.;:!?)]}")  # never begins a line
 NOT_LAST = frozenset("（「『【《〈([{")  # never ends one
-MARKER = re.compile(r"\s*(?:\d+\.|[-*]|!!|\[.{2,4}\])?\s*")  # what continued lines are indented by
+# What continued lines are indented by: an item's mark, or a menu line's number.
+MARKER = re.compile(r"\s*(?:\d+\.|[-*]|!!|\[.{2,4}\]|(?:> )?\d+(?= ))?\s*")
 
 
 def _wide(character: str) -> bool:

@@ -21,15 +21,14 @@ from typing import TYPE_CHECKING
 
 from card.errors import (
     CardAbsent,
+    CardError,
     CardIsMoica,
     CardIsNhi,
     CardModuleMissing,
     CardMute,
-    DriverMissing,
     NoReader,
     PcscError,
     PcscProtocolMismatch,
-    PcscSocketOpen,
     ReaderHeld,
 )
 from card.port import Slot, SlotState
@@ -120,7 +119,8 @@ class Doctor:
 
     def _terminal(self) -> Look:
         term = _word(os.environ.get("TERM", ""))
-        encoding = _word(sys.stdout.encoding or "").upper()
+        # Not sys.stdout: that is Textual's own while the full screen runs.
+        encoding = _word(sys.__stdout__.encoding if sys.__stdout__ else "").upper()
         size = shutil.get_terminal_size()
         warning: Exception | None = None
         if encoding not in {"UTF-8", "UTF8"}:
@@ -183,15 +183,17 @@ class Doctor:
         return Look(N_("granted"))
 
     def _socket(self) -> Look:
-        from card.pcsc_daemon import ask, open_to_others
+        """How the readers are attached; a socket that others may use is not used at all."""
+        from card.attachment import refuse_foreign
+        from screens.attachment import ATTACHMENTS
 
-        path = self._backends.socket()
-        if path is None:
-            return Look(N_("on this computer"))
-        if not ask(path).forwarded:
-            return Look(N_("on this computer"))
-        warning = PcscSocketOpen() if open_to_others(path) else None
-        return Look(N_("on another computer, forwarded through SSH"), warning=warning)
+        if self._backends.socket() is not None:
+            refuse_foreign()
+        try:
+            names = [slot.reader for slot in self._backends.readers().slots()]
+        except PcscError:
+            names = []
+        return Look(ATTACHMENTS[self._backends.attachment(names)])
 
     def _readers(self) -> Look:
         slots = self._backends.readers().slots()
@@ -218,18 +220,26 @@ class Doctor:
         )
 
     def _modules(self) -> Look:
-        """The reader driver; and for a card that only a vendor's module can drive, that module."""
+        """The reader driver; and for a card that only a module can drive, that module."""
+        from card.pkcs11.modules import For
+
         try:
             slots = self._backends.readers().slots()
         except PcscError:
             slots = ()
+        warning: Exception | None = None
+        found: list[str] = []
         try:
-            driver, warning = self._backends.driver(), None
-        except DriverMissing as error:  # a reader that is listed has one, wherever it is
-            driver, warning = "", None if slots else error
-        if any(_needs_module(slot) for slot in slots):
-            return Look(driver, warning=CardModuleMissing())
-        return Look(driver, warning=warning)
+            found.append(self._backends.driver())
+        except CardError as error:  # a reader that is listed has one, wherever it is
+            warning = None if slots else error
+        modules = tuple(self._backends.modules())
+        found += [_word(module.path.name) for module in modules]
+        if any(_needs_module(slot) for slot in slots) and not any(
+            For.HPC in module.cards for module in modules
+        ):
+            warning = CardModuleMissing()
+        return Look(", ".join(dict.fromkeys(found)), warning=warning)
 
     # --- the service ------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from parts import end_process
 from pcscd import Pcscd, wait_until
 
 from card.errors import PcscServiceMissing, PcscServiceStopped
-from card.pcsc_daemon import Daemon, Protocol, ask, elsewhere, library_protocol, open_to_others
+from card.pcsc_daemon import Daemon, Protocol, ask, elsewhere, library_protocol
 
 PEER = """
 import socket, sys
@@ -100,17 +100,3 @@ def test_a_socket_that_an_ssh_server_holds_is_a_forwarded_one(tmp_path: Path) ->
     assert elsewhere(tmp_path / "comm")
     assert not elsewhere(Path("/run/pcscd/pcscd.comm"))
     assert not elsewhere(None)
-
-
-def test_a_socket_that_others_may_use_is_noticed(tmp_path: Path) -> None:
-    path = tmp_path / "comm"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        path.chmod(0o666)
-        tmp_path.chmod(0o755)
-        assert open_to_others(path)
-        tmp_path.chmod(0o700)
-        assert not open_to_others(path)
-        tmp_path.chmod(0o755)
-        path.chmod(0o600)
-        assert not open_to_others(path)
