@@ -327,9 +327,11 @@ class StepScreen(FramedScreen):
         elif can_go_back(wizard):
             keys.append(("Esc", _("Back")))
         if wizard.failure is not None:
-            keys += [("F2", _("What to do")), ("F8", _("Report"))]
+            keys.append(("F2", _("What to do")))
+        if wizard.failure is not None and not self.shell.kiosk:
+            keys.append(("F8", _("Report")))
         keys += [("F1", _("Help")), ("F3", _("中文"))]
-        if self.shell.may_quit:
+        if not (self.shell.kiosk and wizard.step is Step.WELCOME):
             keys.append(("F10", _("Quit")))
         return keys
 

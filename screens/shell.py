@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from screens.language import Words
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from screens.troubleshooting.catalogue import Condition
     from screens.troubleshooting.remedy import RemedyWords
     from screens.troubleshooting.situation import Situation
+
+
+class Action(StrEnum):
+    """What the first screen offers; an administrator may leave some out on a kiosk."""
+
+    REGISTER = "register"
+    REBIND = "rebind"
+    TROUBLESHOOTING = "troubleshooting"
 
 
 class Shell(Protocol):
@@ -28,8 +37,18 @@ class Shell(Protocol):
         ...
 
     @property
-    def may_quit(self) -> bool:
-        """False on a kiosk."""
+    def kiosk(self) -> bool:
+        """True where the next person must see nothing of this one, and nothing is kept."""
+        ...
+
+    @property
+    def actions(self) -> frozenset[Action]:
+        """What this run offers."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """The message id of a line below the first screen's menu; empty where there is none."""
         ...
 
     @property

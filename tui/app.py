@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.color import ColorSystem
+from textual import events
 from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -15,12 +16,14 @@ from textual.message import Message
 from screens import messages
 from screens.frame import FramedScreen, StepScreen
 from screens.language import Language, Words
+from screens.shell import Action
 from screens.steps.welcome import WelcomeScreen
 from screens.wizard import Failure, Step, Wizard, step_to_check
 from tui.engine import Engine
 from tui.event_log import EventLog
 from tui.examination import Examination
 from tui.painter import Painter
+from tui.policy import STANDARD, Policy
 from tui.terminal import end_cleanly
 
 if TYPE_CHECKING:
@@ -62,6 +65,8 @@ class WizardApp(App[int], inherit_bindings=False):
         *,
         ascii_lines: bool = False,
         hint: str = "",
+        note: str = "",
+        policy: Policy = STANDARD,
         conductor: Conductor | None = None,
         first: Callable[[], Screen[None]] = WelcomeScreen,
     ) -> None:
@@ -69,8 +74,9 @@ class WizardApp(App[int], inherit_bindings=False):
         super().__init__()
         self.words = Words(language)
         self.hint = hint
+        self.note = note
         self.rule = "-" if ascii_lines else "─"
-        self.may_quit = True
+        self.policy = policy
         self.unexpected: str | None = None  # the type of the exception that ended the program
         self._painter = Painter()
         self._history = EventLog()
@@ -84,9 +90,19 @@ class WizardApp(App[int], inherit_bindings=False):
     def wizard(self) -> Wizard:
         return self.engine.wizard
 
+    @property
+    def kiosk(self) -> bool:
+        return self.policy.kiosk
+
+    @property
+    def actions(self) -> frozenset[Action]:
+        return self.policy.actions
+
     def on_mount(self) -> None:
         if not self.is_headless:
             end_cleanly(self)
+        if self.policy.turn is not None:
+            self.policy.turn.begin(self)
         self.theme = "ansi-dark"
         self.push_screen(self._first())
         self.call_after_refresh(self._warm_up)
@@ -95,6 +111,15 @@ class WizardApp(App[int], inherit_bindings=False):
         """Behind the first screen: what the next steps, and a failure's support code, need."""
         self.engine.warm_up()
         self._examination.look_around()
+
+    async def on_event(self, event: events.Event) -> None:
+        if self.policy.turn is None or not self.policy.turn.takes(event):
+            await super().on_event(event)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """A kiosk keeps nothing for the next person, here or (OSC 52) in the terminal."""
+        if not self.kiosk:
+            super().copy_to_clipboard(text)
 
     def on_unmount(self) -> None:
         self.engine.end()
@@ -137,6 +162,8 @@ class WizardApp(App[int], inherit_bindings=False):
     # --- showing ----------------------------------------------------------------------------------
 
     def _changed(self, old: Wizard, new: Wizard) -> None:
+        if self.policy.turn is not None and self.policy.turn.changed(old, new):
+            return
         if new.step is old.step:
             self._show()
             return
@@ -183,6 +210,8 @@ class WizardApp(App[int], inherit_bindings=False):
 
     def _ask_rights(self, command: tuple[str, ...]) -> bool:
         """Hand the terminal to what asks for an administrator's password; True when it got it."""
+        if self.kiosk:
+            return False
         import subprocess
 
         from textual.app import SuspendNotSupported
@@ -215,11 +244,15 @@ class WizardApp(App[int], inherit_bindings=False):
             )
 
     def show_report(self) -> None:
+        if self.kiosk:
+            return
         from screens.doctor_screen import ReportScreen
 
         self.push_screen(ReportScreen())
 
     def show_doctor(self) -> None:
+        if self.kiosk:
+            return
         from screens.doctor_screen import DoctorScreen
 
         self.push_screen(DoctorScreen())
@@ -230,7 +263,8 @@ class WizardApp(App[int], inherit_bindings=False):
     # --- what people do ---------------------------------------------------------------------------
 
     def on_started(self, event: messages.Started) -> None:
-        self.engine.start(event.purpose)
+        if Action(event.purpose) in self.policy.actions:
+            self.engine.start(event.purpose)
 
     def on_continued(self) -> None:
         self.engine.go_on()
@@ -266,12 +300,14 @@ class WizardApp(App[int], inherit_bindings=False):
     def on_troubleshooting_wanted(self) -> None:
         from screens.troubleshooting.search_screen import SearchScreen
 
-        self.push_screen(SearchScreen())
+        if Action.TROUBLESHOOTING in self.actions:
+            self.push_screen(SearchScreen())
 
     def on_quit_wanted(self) -> None:
         from screens.help import LeaveScreen
 
-        if not self.may_quit or isinstance(self.screen, LeaveScreen):
+        idle = self.kiosk and self.wizard.step is Step.WELCOME
+        if idle or isinstance(self.screen, LeaveScreen):
             return
         if self.wizard.step in {Step.WELCOME, Step.RECEIPT}:
             self.leave()

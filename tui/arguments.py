@@ -75,6 +75,23 @@ def parser() -> argparse.ArgumentParser:
     card.add_argument("--profile", default="ok", metavar="NAME|FILE", help="the card, as TOML")
     card.add_argument("--authority", type=Path, metavar="DIR", help="keep the test CA here")
 
+    _sandbox(command, common)
+    _support(command, common, service)
+
+    _kiosk(command, common)
+
+    far = command("passthrough", "the reader on a thin client, this program on a host", common)
+    far.add_argument(
+        "what", choices=("script", "host-setup"), help="the thin client's script; sshd's settings"
+    )
+    far.add_argument("--sshd-config", type=Path, metavar="FILE", help="check this file of sshd's")
+    return top
+
+
+def _sandbox(
+    command: Callable[..., argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    """The service for trying things out."""
     sandbox = command("sandbox", "a reporting service for trying things out", common)
     sandbox.add_argument("--port", type=int, default=8443, metavar="N")
     sandbox.add_argument("--data", type=Path, required=True, metavar="DIR")
@@ -85,14 +102,27 @@ def parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--account", metavar="NAME", help="make an account to sign in to")
     sandbox.add_argument("--password-fd", type=int, metavar="N", help="read its password there")
 
-    _support(command, common, service)
 
-    far = command("passthrough", "the reader on a thin client, this program on a host", common)
-    far.add_argument(
-        "what", choices=("script", "host-setup"), help="the thin client's script; sshd's settings"
+def _kiosk(
+    command: Callable[..., argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    """The kiosk, and what its administrator needs."""
+    kiosk = command("kiosk", "a terminal for everybody, one person after the other", common)
+    kiosk.add_argument(
+        "what",
+        nargs="?",
+        choices=("run", "settings", "password", "install"),
+        default="run",
+        help="an example of the settings; a hash for them; a systemd unit",
     )
-    far.add_argument("--sshd-config", type=Path, metavar="FILE", help="check this file of sshd's")
-    return top
+    kiosk.add_argument(
+        "--settings",
+        type=Path,
+        default=Path("/etc/hca-bind/kiosk.toml"),
+        metavar="FILE",
+        help="the administrator's file (/etc/hca-bind/kiosk.toml)",
+    )
+    kiosk.add_argument("--print", action="store_true", help="install: to standard output (always)")
 
 
 def _support(

@@ -25,6 +25,7 @@ class SupplyOptions:
 
     folder: Path | None = None
     keys: tuple[str, ...] = ()
+    install: bool = True  # False: nothing is ever installed from here, whatever the settings say
 
 
 class RealBackends:
@@ -115,7 +116,7 @@ class RealBackends:
             readers=self.readers,
             work=platformdirs.user_state_path("hca-bind"),
             supply=self._make_supply(self._supply.keys or stored.keys),
-            rights=installation.rights(os.environ, allowed=stored.install),
+            rights=installation.rights(os.environ, allowed=stored.install and self._supply.install),
         )
 
     def _make_supply(self, keys: tuple[str, ...]) -> Supply | None:

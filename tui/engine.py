@@ -189,6 +189,12 @@ class Engine:
         if self._readers is not None:
             self._readers.cancel()
 
+    def let_go(self, seconds: float) -> None:
+        """After `end`: wait, but no longer than that, until card and service were let go of."""
+        done = threading.Event()
+        self._jobs.submit(done.set)
+        done.wait(seconds)
+
     # --- the work ---------------------------------------------------------------------------------
 
     def _check(self, state: Wizard) -> None:

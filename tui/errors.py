@@ -85,6 +85,29 @@ class ScenarioUnknown(AppError):
     scenario: str
 
 
+class KioskAsRoot(AppError):
+    """A kiosk runs under an account of its own; root could change everything from its terminal."""
+
+    code = "app.kiosk.root"
+
+
+@dataclass(eq=False)
+class KioskFileOpen(AppError):
+    """Others than an administrator can write a kiosk's settings, or put another file there."""
+
+    code = "app.kiosk.open"
+    path: str
+
+
+@dataclass(eq=False)
+class KioskSettingsInvalid(AppError):
+    """A kiosk's settings have no, or an impossible, value for `key`."""
+
+    code = "app.kiosk.settings"
+    path: str
+    key: str
+
+
 @dataclass(eq=False)
 class CharacterSet(AppError):
     """The terminal's character set is not UTF-8, so Chinese and lines may show wrongly."""

@@ -11,11 +11,17 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from screens.language import N_
+
 if TYPE_CHECKING:
     from textual.app import App
 
 # TERM values whose terminals cannot place a cursor, and the absence of one.
 LINE_ONLY = frozenset({"", "dumb", "unknown", "emacs", "cons25"})
+CONSOLE_NOTE = N_(
+    "This console has no Chinese characters. For Chinese, start kmscon; or start fbterm, and in "
+    "it hca-bind --lang zh."
+)
 HANGUP_CHECK_SECONDS = 2.0
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 
@@ -29,7 +35,7 @@ def full_screen_possible() -> bool:
 
 def bare_console() -> bool:
     """True on the Linux console, which has no Chinese glyphs and few line characters."""
-    return os.environ.get("TERM") == "linux"
+    return os.environ.get("TERM", "").partition("-")[0] == "linux"
 
 
 def prepare_environment() -> None:

@@ -48,11 +48,14 @@ class ReceiptScreen(StepScreen):
             if wizard.purpose is Purpose.REBIND
             else _("Your account application was received, and your card is bound to it.")
         )
+        keep = _("Keep the receipt's number. You can now sign in with this card.")
+        if self.shell.kiosk:
+            keep += "\n" + _("Then take your card out: that clears the screen for the next person.")
         self.query_one("#receipt", Prose).update(
             Content.assemble(
                 (f"[ OK ] {done}", "bold"),
                 f"\n\n{receipt_rows(self.words, wizard)}\n\n",
-                _("Keep the receipt's number. You can now sign in with this card."),
+                keep,
             )
         )
 

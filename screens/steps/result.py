@@ -44,11 +44,16 @@ class ResultScreen(StepScreen):
             if wizard.purpose is Purpose.REBIND
             else _("Next: fill in your account application.")
         )
+        card = (
+            _("Leave the card in the reader until the end: taking it out ends everything here.")
+            if self.shell.kiosk
+            else _("You may take the card out now.")
+        )
         self.query_one("#result", Prose).update(
             Content.assemble(
                 ("[ OK ] " + _("Verified"), "bold"),
                 "\n\n",
                 rows((_("Holder"), verification.holder), (_("Category"), category)),
-                "\n\n" + _("You may take the card out now.") + "\n" + todo,
+                f"\n\n{card}\n{todo}",
             )
         )

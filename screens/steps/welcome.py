@@ -12,11 +12,18 @@ from screens.language import N_
 from screens.menu import Menu
 from screens.messages import LanguageWanted, Started, TroubleshootingWanted
 from screens.prose import Prose
+from screens.shell import Action
 from screens.wizard import Wizard
+
+OFFERS = {
+    Action.REGISTER: N_("I have no account yet: apply for one with my card"),
+    Action.REBIND: N_("I have an account: bind a new card to it"),
+    Action.TROUBLESHOOTING: N_("I got a message: find out what to do"),
+}
 
 
 class WelcomeScreen(StepScreen):
-    """Four lines to choose from."""
+    """Up to four lines to choose from."""
 
     HELP_LINES: ClassVar[tuple[str, ...]] = (
         N_("Choose with the arrow keys or the line's number, then press Enter."),
@@ -46,26 +53,24 @@ class WelcomeScreen(StepScreen):
             + "\n"
         )
         self.query_one(Menu).show(
-            [
-                _("I have no account yet: apply for one with my card"),
-                _("I have an account: bind a new card to it"),
-                _("I got a message: find out what to do"),
-                _("改用中文顯示"),
-            ]
+            [*(_(OFFERS[action]) for action in self._actions), _("改用中文顯示")]
         )
-        self.query_one("#outro", Prose).update(
-            "\n" + _("Have ready: your card, its PIN, and a plain card reader (no NHI reader).")
-        )
+        ready = _("Have ready: your card, its PIN, and a plain card reader (no NHI reader).")
+        note = f"\n\n{_(self.shell.note)}" if self.shell.note else ""
+        self.query_one("#outro", Prose).update(f"\n{ready}{note}")
+
+    @property
+    def _actions(self) -> list[Action]:
+        return [action for action in Action if action in self.shell.actions]
 
     def enter_does(self, wizard: Wizard) -> str | None:
         return N_("Choose")
 
     def on_menu_chosen(self, event: Menu.Chosen) -> None:
-        self.post_message(
-            (
-                Started(Purpose.REGISTER),
-                Started(Purpose.REBIND),
-                TroubleshootingWanted(),
-                LanguageWanted(),
-            )[event.index]
-        )
+        actions = self._actions
+        if event.index == len(actions):
+            self.post_message(LanguageWanted())
+        elif actions[event.index] is Action.TROUBLESHOOTING:
+            self.post_message(TroubleshootingWanted())
+        else:
+            self.post_message(Started(Purpose(actions[event.index])))

@@ -1,0 +1,108 @@
+"""The two screens that only a kiosk has: is anybody there, and the administrator's way out."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from screens.frame import FramedScreen
+from screens.language import N_
+from screens.messages import SecretEntered
+from screens.prose import Prose
+from screens.secret_field import SecretField
+
+if TYPE_CHECKING:
+    from card.pin import Pin
+
+
+class CountdownScreen(FramedScreen):
+    """Covers what the person left on the screen; the program takes it away at the first key."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def body(self) -> ComposeResult:
+        yield Prose(id="text")
+
+    def count(self, seconds: int) -> None:
+        if seconds != self._seconds:
+            self._seconds = seconds
+            self._tell()
+
+    def show(self) -> None:
+        self.frame(
+            self.words(N_("Is anybody there?")),
+            [(self.words(N_("Any key")), self.words(N_("Go on")))],
+        )
+        self._tell()
+
+    def _tell(self) -> None:
+        _ = self.words
+        self.query_one("#text", Prose).update(
+            "\n"
+            + _(
+                "In {seconds} s everything that was typed here is forgotten.", seconds=self._seconds
+            )
+            + "\n\n"
+            + _("Press any key to go on where you were.")
+        )
+
+
+class AdministratorScreen(FramedScreen):
+    """Asks for the secret that ends the kiosk. It stays here: a wizard below asks for PINs."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
+
+    def __init__(self, opens: Callable[[Pin], bool], pause: Callable[[], float]) -> None:
+        """`opens` takes its time, and a secret; `pause` gives the seconds until it looks at one."""
+        super().__init__()
+        self._opens = opens
+        self._pause = pause
+        self._wrong = False
+
+    def body(self) -> ComposeResult:
+        yield Prose(id="ask")
+        yield SecretField(id="secret", ascii_only=False)
+        yield Prose(id="answer")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(SecretField).focus()
+
+    def show(self) -> None:
+        _ = self.words
+        self.frame(_("Administrator"), [("Esc", _("Close")), ("F3", _("中文"))])
+        self.query_one("#ask", Prose).update("\n" + _("The administrator's secret, then Enter:"))
+        answer = ""
+        if self._wrong:
+            answer = "!! " + _("That is not it.")
+            seconds = math.ceil(self._pause())
+            if seconds > 0:
+                answer += " " + _("The next one is looked at in {seconds} s.", seconds=seconds)
+        self.query_one("#answer", Prose).update(answer)
+
+    async def on_secret_entered(self, event: SecretEntered) -> None:
+        event.stop()
+        self._wrong = not await asyncio.to_thread(self._opens, event.secret)
+        self.show()
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+    def action_help(self) -> None:
+        """Nothing: who needs this knows it."""
+
+    def action_remedy(self) -> None:
+        """Nothing: one thing at a time."""
+
+    def action_report(self) -> None:
+        """Nothing."""
+
+    def action_doctor(self) -> None:
+        """Nothing."""

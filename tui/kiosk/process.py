@@ -1,0 +1,76 @@
+"""What keeps a person's data inside the process: no dump, no tracer, no inherited environment."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38  # <linux/prctl.h>
+MEMORY = 512 * 2**20  # bytes of data for one process; what asks for more has gone astray
+
+
+def environment(term: str, pcsc_socket: Path | None) -> dict[str, str]:
+    """Everything that a kiosk's process knows of its surroundings."""
+    known = {
+        "TERM": term,
+        "LANG": "C.UTF-8",
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/nonexistent",  # so that nobody's settings count, and nothing is kept there
+    }
+    if pcsc_socket is not None:
+        known["PCSCLITE_CSOCK_NAME"] = str(pcsc_socket)
+    return known
+
+
+def start_scrubbed(arguments: Sequence[str] = sys.orig_argv) -> None:
+    """Start the program anew without what its environment could change; at once where it has none.
+
+    Python and the dynamic linker read PYTHON* and LD_* before any line of ours, so taking them
+    away here would be too late. Isolated mode (-I) also keeps the working folder and the user's
+    own packages out.
+    """
+    frozen = getattr(sys, "frozen", False)
+    if not frozen and (
+        not sys.flags.isolated or any(name.startswith("LD_") for name in os.environ)
+    ):
+        bare = environment(os.environ.get("TERM", ""), None)
+        command = [sys.executable, "-I", "-B", *_script(arguments)]
+        os.execve(sys.executable, command, bare)  # noqa: S606 - a shell is what must not come in
+
+
+def _script(arguments: Sequence[str]) -> Sequence[str]:
+    """The command line from the script on, without the interpreter and its own options."""
+    rest = list(arguments[1:])
+    while rest and rest[0].startswith("-") and rest[0] not in {"-m", "-c"}:
+        rest.pop(0)
+    return rest
+
+
+def seal(term: str, pcsc_socket: Path | None) -> None:
+    """For this process and its children: no core, no ptrace, no open files, no new privileges."""
+    os.environ.clear()
+    os.environ.update(environment(term, pcsc_socket))
+    os.umask(0o077)
+    os.chdir("/")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    _prctl(PR_SET_DUMPABLE, 0)
+    _prctl(PR_SET_NO_NEW_PRIVS, 1)
+
+
+def die_with(parent: int) -> None:
+    """In a child: end by SIGKILL when `parent` does."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(128 + signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")

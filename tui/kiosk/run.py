@@ -1,0 +1,105 @@
+"""`hca-bind kiosk`, and what an administrator needs to set one up."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from screens.language import N_, Language, Words
+from tui.errors import Cancelled, TerminalUnfit
+from tui.kiosk.board import Board
+from tui.kiosk.process import seal, start_scrubbed
+from tui.kiosk.settings import KioskSettings, load
+from tui.kiosk.supervisor import Supervisor
+from tui.kiosk.tty import Tty
+from tui.terminal import accept_any_bytes, bare_console, full_screen_possible, prepare_environment
+
+if TYPE_CHECKING:
+    from tui.app import WizardApp
+
+CONSOLE_NOTE = N_("(This console has no Chinese characters. An administrator can set up kmscon.)")
+SIGN_OUT_SECONDS = 3.0  # for a turn's last calls to card and service
+TERM = "TERM"
+
+
+def kiosk(path: Path) -> int:
+    """Run the kiosk on this terminal until an administrator ends it; its exit status.
+
+    Raises TerminalUnfit, and what reading the settings raises.
+    """
+    start_scrubbed()
+    settings = load(path)
+    if not full_screen_possible():
+        raise TerminalUnfit
+    seal(os.environ.get(TERM, ""), settings.pcsc_socket)
+    prepare_environment()
+    accept_any_bytes()
+    import tui.app  # noqa: F401 - once, here: each turn then begins at once
+
+    board = Board()
+    return Supervisor(partial(_turn, settings, board), board, Tty(sys.stdin.fileno())).run()
+
+
+def _turn(settings: KioskSettings, board: Board) -> int:
+    """One person's wizard, in a process of its own; its exit status."""
+    sys.excepthook = lambda *_: None  # a traceback is for nobody here
+    threading.excepthook = lambda _: None
+    from tui.engine import Engine
+
+    app = wizard(settings, board)
+    app.run(mouse=False)
+    if isinstance(app.engine, Engine):
+        app.engine.let_go(SIGN_OUT_SECONDS)
+    return app.return_code or 0
+
+
+def wizard(settings: KioskSettings, board: Board) -> WizardApp:
+    """The program for one person."""
+    from tui.app import WizardApp
+    from tui.backends import RealBackends, SupplyOptions
+    from tui.kiosk.turn import Turn
+    from tui.policy import Policy
+
+    bare = bare_console()
+    return WizardApp(
+        RealBackends(settings.service, settings.ca, supply=SupplyOptions(install=False)),
+        Language.EN if bare else settings.language,
+        ascii_lines=bare,
+        note=CONSOLE_NOTE if bare else "",
+        policy=Policy(settings.actions, Turn(settings, board)),
+    )
+
+
+def password(words: Words, say: Callable[[str], object]) -> int:
+    """Ask for a new administrator's secret twice and print the line for the settings."""
+    from tui.kiosk.password import SecretHash
+    from tui.prompt import Terminal
+
+    _ = words
+    terminal = Terminal()
+    made = SecretHash.of(terminal.ask_secret(_("New secret of the administrator:"), False))
+    if not made.matches(terminal.ask_secret(_("Once more:"), False)):
+        terminal.say(_("The two are not the same."))
+        raise Cancelled
+    say(f'administrator = "{made}"')
+    return 0
+
+
+def install(say: Callable[[str], object], path: Path) -> int:
+    """Print a systemd unit for this program; 1 when systemd has something against it.
+
+    What it has goes to standard error.
+    """
+    from tui.kiosk.unit import complaints, unit
+
+    text = unit(path)
+    say(text.rstrip("\n"))
+    found = complaints(text)
+    for line in found or ():
+        sys.stderr.write(f"{line}\n")
+    return 1 if found else 0

@@ -1,0 +1,160 @@
+"""One person's turn: when it ends by itself, and who else may end it.
+
+It ends when nobody presses a key for a while, counted down on the screen at last; when the card
+that was read is taken out; and when the wizard is back at its first screen.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual import events
+
+from screens.kiosk import AdministratorScreen, CountdownScreen
+from screens.wizard import Step, Wizard, Work
+from tui.kiosk.supervisor import IGNORED, End
+
+if TYPE_CHECKING:
+    from card.pin import Pin
+    from card.port import Slot
+    from tui.app import WizardApp
+    from tui.kiosk.board import Board
+    from tui.kiosk.settings import KioskSettings
+
+SENDING = frozenset({Work.REGISTERING, Work.BINDING})
+ADMINISTRATOR_KEY = "ctrl+right_square_bracket"
+
+
+class Turn:
+    """Watches a wizard's keys and states; ends the program for it."""
+
+    def __init__(
+        self,
+        settings: KioskSettings,
+        board: Board,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._board = board
+        self._clock = clock
+        self._last_key: float | None = None  # None: nobody has begun
+        self._counted: CountdownScreen | None = None
+        self._read: Slot | None = None  # where this person's card lies, as it was when it was read
+        self._taken = False  # while a binding is under way
+
+    def begin(self, app: WizardApp) -> None:
+        """On the running event loop, after Textual's own signal handlers were set."""
+        self._app = app
+        if not app.is_headless:
+            for number in (*IGNORED, signal.SIGCONT):
+                signal.signal(number, signal.SIG_IGN)
+        app.set_interval(1.0, self.tick)
+
+    # --- keys ---
+
+    def takes(self, event: events.Event) -> bool:
+        """True for what the wizard shall not see."""
+        if isinstance(event, events.MouseEvent):
+            return True
+        if not isinstance(event, (events.Key, events.Paste)):
+            return False
+        self._last_key = self._clock()
+        if self._counting:
+            self._stop_counting()
+            return True
+        if isinstance(event, events.Key) and event.key == ADMINISTRATOR_KEY:
+            if self._settings.administrator and not isinstance(
+                self._app.screen, AdministratorScreen
+            ):
+                self._app.push_screen(AdministratorScreen(self._opens, lambda: self._board.pause))
+            return True
+        return False
+
+    @property
+    def _counting(self) -> bool:
+        return self._counted is not None and self._counted in self._app.screen_stack
+
+    def _stop_counting(self) -> None:
+        if self._counted is not None and self._app.screen is self._counted:
+            self._app.pop_screen()
+        self._counted = None
+
+    # --- time ---
+
+    def tick(self) -> None:
+        """Each second: a sign of life, and how long nobody has pressed a key."""
+        self._board.beat()
+        if self._last_key is None:
+            return
+        receipt = self._app.wizard.step is Step.RECEIPT
+        limit = self._settings.receipt if receipt else self._settings.idle
+        left = self._last_key + limit - self._clock()
+        if left <= 0:
+            self._end(End.IDLE)
+        elif left <= self._settings.countdown:
+            seconds = math.ceil(left)
+            if self._counting and self._counted is not None:
+                self._counted.count(seconds)
+            else:
+                self._counted = CountdownScreen(seconds)
+                self._app.push_screen(self._counted)
+
+    # --- the card ---
+
+    def changed(self, old: Wizard, new: Wizard) -> bool:
+        """True when this state ends the turn, so that it need not be shown any more."""
+        if new.step is Step.WELCOME and old.step is not Step.WELCOME:
+            return self._end(End.FINISHED)
+        if new.step is not old.step:
+            self._last_key = self._clock()
+        if new.card is not None and new.card is not old.card:
+            self._read = _slot(new, new.card.reader)
+            self._taken = False
+        elif self._card_out(new) and not self._card_out(old):
+            self._taken = True
+        if self._taken and new.busy not in SENDING:
+            if new.step is Step.RECEIPT and old.busy in SENDING:
+                self._taken = (
+                    False  # pulled early, but it is done: the receipt is shown for a while
+                )
+            else:
+                return self._end(End.CARD_OUT)
+        return False
+
+    def _card_out(self, wizard: Wizard) -> bool:
+        """The card that was read is not there any more, or was away in between."""
+        if self._read is None or _unknown(wizard):
+            return False
+        now = _slot(wizard, self._read.reader)
+        return now is None or not now.filled or now.changes != self._read.changes
+
+    # --- the administrator ---
+
+    def _opens(self, secret: Pin) -> bool:
+        """On a worker thread. A right secret ends the kiosk, a wrong one costs time."""
+        stored = self._settings.administrator
+        if stored is None or self._board.pause > 0:
+            secret.wipe()
+            return False
+        if stored.matches(secret):
+            self._app.call_from_thread(self._end, End.ADMINISTRATOR)
+            return True
+        self._board.failed()
+        return False
+
+    def _end(self, end: End) -> bool:
+        self._app.exit(return_code=end)
+        return True
+
+
+def _slot(wizard: Wizard, reader: str) -> Slot | None:
+    return next((slot for slot in wizard.slots if slot.reader == reader), None)
+
+
+def _unknown(wizard: Wizard) -> bool:
+    """The PC/SC service is away: nobody can say whether the card is still there."""
+    return wizard.slots_failure is not None and wizard.slots_failure.code.startswith("pcsc.")
