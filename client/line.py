@@ -5,13 +5,14 @@ from __future__ import annotations
 import http.cookiejar
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from client.errors import ConnectionLost, ServiceNonsense
+from client.errors import ConnectionLost, ServiceNonsense, TimedOut
 from client.failures import from_exception
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from client.address import Address
 
+BATCH = 256 * 1024  # bytes of a large file that are handed on together,
+OFTEN = 0.1  # or what came in so many seconds
 ANSWER_LIMIT = 1024 * 1024  # bytes
 IDLE = 60.0  # seconds that an unused connection is kept: a handshake costs more than a socket
 
@@ -125,6 +128,37 @@ class Line:
         except httpx.RemoteProtocolError as error:  # it ended before it was complete
             raise ConnectionLost(self._host) from error
 
+    def long_body_parts(
+        self, response: httpx.Response, timeout: float
+    ) -> Iterator[bytes | memoryview]:
+        """The same for a large file, at half the cost: the bytes do not pass through h11.
+
+        Only for a body whose length is announced, and whose content the caller checks. The first
+        part has all that came along with the header; the connection is not used again.
+        """
+        import httpcore
+
+        parts = self.body_parts(response)
+        length = response.headers.get("content-length", "")
+        if not (length.isascii() and length.isdigit()) or "transfer-encoding" in response.headers:
+            yield from parts
+            return
+        left = int(length)
+        part: bytes | memoryview = next(parts, b"")
+        stream = response.extensions["network_stream"]
+        receive = _receiver(stream, timeout)
+        try:
+            while part:
+                yield part
+                left -= len(part)
+                part = _batch(receive, left)
+        except (TimeoutError, httpcore.TimeoutException) as error:
+            raise TimedOut(self._host) from error
+        except (OSError, httpcore.NetworkError) as error:
+            raise ConnectionLost(self._host) from error
+        if left:
+            raise ConnectionLost(self._host)
+
     def _read(self, response: httpx.Response) -> Answer:
         body = bytearray()
         for part in self.body_parts(response):
@@ -166,3 +200,38 @@ def _framing(body: bytearray | None) -> dict[str, str]:
     if body is None:
         return {}
     return {"Content-Type": "application/json", "Content-Length": str(len(body))}
+
+
+def _receiver(stream: Any, timeout: float) -> Callable[[memoryview], int]:
+    """What fills a buffer from the network stream of an httpx answer and returns how far."""
+    raw, tls = stream.get_extra_info("socket"), stream.get_extra_info("ssl_object")
+    if isinstance(raw, ssl.SSLSocket) and not isinstance(tls, ssl.SSLObject):
+        raw.settimeout(timeout)
+        return raw.recv_into
+
+    def receive(buffer: memoryview) -> int:  # TLS inside the TLS of a proxy
+        part = stream.read(len(buffer), timeout)
+        buffer[: len(part)] = part
+        return len(part)
+
+    return receive
+
+
+def _batch(receive: Callable[[memoryview], int], most: int) -> memoryview:
+    """At most `most` bytes, as many as come in a moment; none where there are no more."""
+    import httpcore
+
+    buffer = memoryview(bytearray(min(BATCH, most)))
+    until = time.monotonic() + OFTEN
+    filled = 0
+    while filled < len(buffer) and (filled == 0 or time.monotonic() < until):
+        try:
+            count = receive(buffer[filled:])
+        except (OSError, httpcore.NetworkError, httpcore.TimeoutException):
+            if filled:  # what came before the break counts; the next call meets the break again
+                break
+            raise
+        if count == 0:
+            break
+        filled += count
+    return buffer[:filled]

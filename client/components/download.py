@@ -22,6 +22,7 @@ import msgspec
 from client.components.lock import locked
 from client.components.manifest import File
 from client.components.seen import replace, sync_folder
+from client.components.writer import Writer
 from client.errors import (
     ClientCancelled,
     ClientError,
@@ -182,19 +183,20 @@ class _Download:
             raise ConnectionLost(self._host)
 
     def _write(self, part: BinaryIO, body: Body) -> None:
-        for block in body.parts:
-            if self._done + len(block) > self._file.size:
-                offered = self._done + len(block)
-                self._restart(part)
-                raise FileSizeWrong(self._file.name, self._file.size, offered)
-            rest = memoryview(block)
-            while rest:
-                rest = rest[part.write(rest) :]
-            self._hash.update(block)
-            self._done += len(block)
-            self._report(self._done)
-            if self._stop.is_set():
-                raise ClientCancelled
+        with Writer(part, self._hash) as writer:
+            for block in body.parts:
+                if self._done + len(block) > self._file.size:
+                    break
+                writer.put(block)
+                self._done += len(block)
+                self._report(self._done)
+                if self._stop.is_set():
+                    raise ClientCancelled
+            else:
+                return
+        offered = self._done + len(block)
+        self._restart(part)
+        raise FileSizeWrong(self._file.name, self._file.size, offered)
 
     def _restart(self, part: BinaryIO) -> None:
         part.seek(0)

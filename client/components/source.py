@@ -47,7 +47,7 @@ class Body:
 
     start: int
     validator: str
-    parts: Iterator[bytes]
+    parts: Iterator[bytes | memoryview]
 
 
 class Source(Protocol):
@@ -114,7 +114,7 @@ class ServiceSource:
             yield Body(
                 start=_start(response, file, offset if partly else 0, validator),
                 validator=_validator(response),
-                parts=line.body_parts(response),
+                parts=line.long_body_parts(response, self._timeout),
             )
 
     def cancel(self) -> None:

@@ -6,10 +6,15 @@ import argparse
 from pathlib import Path
 
 import apdus
+import download
 import first_frame
 from figure import as_json, as_table
 
-MEASUREMENTS = {"first-frame": first_frame.measure, "apdus": apdus.measure}
+MEASUREMENTS = {
+    "first-frame": first_frame.measure,
+    "apdus": apdus.measure,
+    "download": download.measure,
+}
 
 
 def main() -> None:

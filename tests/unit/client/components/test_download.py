@@ -30,6 +30,7 @@ from client.errors import ClientCancelled, ClientError, DiskFull, FileContentWro
 from client.sandbox.components import BLOCK
 from client.sandbox.faults import Fault
 from client.sandbox.server import Sandbox
+from client.sandbox.tls import make_identity
 
 PATIENCE = 60.0
 SEED = 5
@@ -377,21 +378,32 @@ def _pour(source: socket.socket, target: socket.socket) -> None:
 
 
 def test_through_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy of the environment, which alone knows the way to the host of the files."""
-    with Sandbox(tmp_path / "sandbox") as sandbox:
-        host = "components.example.invalid"
+    """The proxy of the environment, which alone knows the way to the host."""
+    host = "components.example.invalid"
+    data = tmp_path / "sandbox"
+    data.mkdir()
+    (data / "tls.pem").write_bytes(make_identity((host, "localhost"))[0])
+    with Sandbox(data) as sandbox:
         proxy = ConnectProxy(int(sandbox.url.rpartition(":")[2]))
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.delenv("NO_PROXY", raising=False)
         monkeypatch.delenv("no_proxy", raising=False)
-        source = ServiceSource(f"https://{host}", sandbox.ca_file)
+        supply = Supply(
+            ServiceSource(f"https://{host}", sandbox.ca_file),
+            keys=[sandbox.shelf.public_key],
+            service=sandbox.url,
+            cache=tmp_path / "cache",
+            state=tmp_path / "state",
+        )
+        stop = threading.Event()
         try:
-            with pytest.raises(ClientError) as caught:
-                source.read("manifest.json", 1000)
+            file = supply.manifest(stop).components[0].file
+            assert file is not None
+            path = supply.fetch(file, lambda _: None, stop)
         finally:
             proxy.close()
-        assert proxy.asked[0] == f"{host}:443"
-        assert caught.value.code == "net.tls.name"  # through, to a server that is another
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256
+        assert proxy.asked == [f"{host}:443"] * 3  # list, signature, file
 
 
 def test_a_proxy_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
