@@ -108,6 +108,63 @@ def _components(options: argparse.Namespace) -> int:
     )
 
 
+def _virtual_card(options: argparse.Namespace) -> int:
+    from card.virtual import vpcd
+    from card.virtual.profile import Profile
+
+    host, port = options.vpcd
+    path = Path(options.profile)
+    profile = Profile.load(path) if path.exists() else Profile.named(options.profile)
+    vpcd.run(host, port, profile, options.authority)
+    return 0
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    from client.sandbox import server
+    from client.sandbox.faults import Fault
+
+    account = None
+    if options.account is not None and options.password_fd is not None:
+        from tui.prompt import read_secret
+
+        with read_secret(options.password_fd).spend() as password:
+            account = (options.account, bytes(password))
+    faults = {fault for fault in Fault if fault in options.fault}
+    server.run(options.port, options.data, options.card_ca, faults, account)
+    return 0
+
+
+def _passthrough(options: argparse.Namespace) -> int:
+    from tui.passthrough import host, script
+
+    if options.what == "script":
+        sys.stdout.write(script())
+        return 0
+    return host.report(_reporter(options).words, print, options.sshd_config)
+
+
+def _support(options: argparse.Namespace) -> int:
+    from tui import support
+    from tui.backends import RealBackends
+
+    def backends() -> Backends:
+        return RealBackends(options.service, options.ca)
+
+    return support.COMMANDS[options.command](options, _reporter(options).words, backends)
+
+
+def _guide(options: argparse.Namespace) -> int:
+    prepare_environment()
+    _fit()
+    from tui.backends import RealBackends
+    from tui.guide import guide
+    from tui.line import CANCELLED
+
+    backends = RealBackends(options.service, options.ca)
+    status = _full_screen(guide(backends, _language(options), ascii_lines=bare_console()))
+    return 0 if status == CANCELLED else status  # leaving it is no cancelled procedure
+
+
 def _kiosk(options: argparse.Namespace) -> int:
     from tui.kiosk import run
     from tui.kiosk.settings import EXAMPLE
