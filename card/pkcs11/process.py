@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -25,9 +26,14 @@ _HELPER = "card.pkcs11.helper"
 
 
 class Helper:
-    """One running helper for the module at `path`; calls may take `seconds` each."""
+    """One running helper for the module at `path`; calls may take `seconds` each.
 
-    def __init__(self, path: Path, seconds: int) -> None:
+    `environment` is added to this process's own.
+    """
+
+    def __init__(
+        self, path: Path, seconds: int, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.module = path.name
         self._seconds = seconds
         # -P: the current folder is no place to import from.
@@ -37,7 +43,11 @@ class Helper:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={
+                **os.environ,
+                **(environment or {}),
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            },
             start_new_session=True,  # no terminal to write to, and Ctrl+C is not for it
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )

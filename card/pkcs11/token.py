@@ -21,7 +21,7 @@ from card.errors import (
     ModuleWordSize,
 )
 from card.library_file import BITS, architectures, this_architecture
-from card.pkcs11 import failures, wire
+from card.pkcs11 import failures, opensc, wire
 from card.pkcs11.process import Helper
 
 if TYPE_CHECKING:
@@ -85,12 +85,13 @@ def connect(path: Path, reader: str, slots: Collection[port.Slot], seconds: int)
     Raises ModuleError, CardRemoved, CardDataMissing, CertificateMalformed; nothing runs then.
     """
     check_file(path)
-    helper = Helper(path, seconds)
-    try:
-        return _read(helper, path, reader, slots)
-    except BaseException:
-        helper.close()
-        raise
+    with opensc.environment(path) as environment:
+        helper = Helper(path, seconds, environment)
+        try:
+            return _read(helper, path, reader, slots)
+        except BaseException:
+            helper.close()
+            raise
 
 
 def check_file(path: Path) -> None:

@@ -599,6 +599,17 @@ def test_a_card_removed_during_the_work(opensc: VirtualCard) -> None:
     assert opensc.verify_count == 1
 
 
+@pytest.mark.parametrize(
+    "opensc", ['[[fault]]\nat = "PSO"\nanswer = "6982"\ncount = 1'], indirect=True
+)
+def test_opensc_does_not_send_the_pin_again(opensc: VirtualCard) -> None:
+    """By itself it would, as often as the card asks for it."""
+    with closing(through_opensc()) as card, pytest.raises(ModuleBroken) as caught:
+        card.sign(pin_of(RIGHT), MESSAGE, None)
+    assert caught.value.rv == "CKR_USER_NOT_LOGGED_IN"
+    assert opensc.verify_count == 1
+
+
 def test_a_pkcs15_card_stays_on_our_own_backend(opensc: VirtualCard) -> None:
     offered = [*find(()), Module(OPENSC, frozenset(For))]
     with (
