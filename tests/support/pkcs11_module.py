@@ -22,8 +22,15 @@ static unsigned long get_info(void *where)
     memcpy(where, &info, sizeof info);
     return 0;
 }
-static struct { unsigned char version[2]; function list[3]; } functions = {
-    {2, 40}, {initialize, finalize, get_info}
+static unsigned long get_slots(unsigned char present, unsigned long *slots, unsigned long *count)
+{
+    *count = 0;
+    return 0;
+}
+static unsigned long unsupported(void *anything) { return 0x54; }
+static struct { unsigned char version[2]; function list[68]; } functions = {
+    {2, 40}, {initialize, finalize, get_info, unsupported, (function) get_slots,
+              [5 ... 67] = unsupported}
 };
 unsigned long ENTRY(void **list) { *list = &functions; return 0; }
 """

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from person import Person, at_the_wizard
 
+from screens.frame import StepScreen
 from screens.language import Language, Words
 from screens.prose import Prose
 from screens.troubleshooting.remedy import words_for
 from screens.troubleshooting.remedy_screen import RemedyScreen
 from screens.wizard import Step, last_try_open, pin_allowed
-from tui.scenarios import READER, SCENARIOS, SECOND_READER
+from tui.scenarios import READER, SCENARIOS
 
 pytestmark = pytest.mark.anyio
 
@@ -76,14 +77,6 @@ async def release_card(person: Person) -> None:
     await person.again()
 
 
-async def other_reader(person: Person) -> None:
-    """Back to the list, and the card in the second reader this time."""
-    await person.again("escape")
-    await person.press("2")
-    await person.until(lambda: person.wizard.reader == SECOND_READER, "the second reader")
-    await person.at(Step.CARD)
-
-
 async def verify_again(person: Person) -> None:
     """The proof is lost with its verification: the card is read and its PIN asked for again."""
     person.backends.sandbox.faults.clear()
@@ -127,7 +120,6 @@ TROUBLES = {
     "mute-card": Expected("card.mute", Step.CARD, out=another_card),
     "no-card": Expected("card.absent", Step.READER, out=card_into_reader),
     "no-reader": Expected("card.reader.none", Step.READER, out=plug_reader),
-    "two-cards": Expected("card.kind.nhi", Step.CARD, out=other_reader),
     "held": Expected("card.reader.held", Step.CARD, out=release_card),
     "no-daemon": Expected("pcsc.service.missing", Step.COMPONENTS, out=restart_pcsc),
     "denied": Expected("pcsc.service.denied", Step.COMPONENTS, out=restart_pcsc),
@@ -143,10 +135,10 @@ TROUBLES = {
     "session-expired": Expected("service.session.expired", Step.SIGN_IN, pins=1, out=fault_gone),
     **{name: Expected(code, Step.COMPONENTS) for name, code in SERVICE_AT_THE_CHECK.items()},
 }
-UNTROUBLED = {"ok", "two-readers"}
+UNTROUBLED = {"ok", "two-readers", "two-cards"}  # the one card that can be used is picked
 COMPONENT_SCENARIOS = {
     name for name, scenario in SCENARIOS.items() if scenario.missing
-}  # test_components.py
+}  # test_component_step.py
 TRIES = {"wrong-pin-history": 2, "last-try": 1}
 
 
@@ -181,25 +173,28 @@ async def explained(person: Person) -> None:
     for language in (Language.ZH, Language.EN):
         _ = Words(language)
         remedy = words_for(failure.code, failure.facts, _)
-        assert person.shows(remedy.title)
-        assert person.shows(remedy.steps[0])
+        await person.sees(remedy.title)
+        await person.sees(remedy.steps[0])
         await person.press("f2")
-        assert isinstance(person.app.screen, RemedyScreen)
+        await person.sees(_("Who can fix it: {fixer}", fixer=remedy.fixer))
+        await person.sees(f"1. {remedy.steps[0]}")
         assert person.shows(remedy.title)
-        assert person.shows(_("Who can fix it: {fixer}", fixer=remedy.fixer))
-        assert person.shows(f"1. {remedy.steps[0]}")
+        assert isinstance(person.app.screen, RemedyScreen)
         text = person.app.screen.query_one("#text", Prose).text
         for words in (*remedy.steps, *remedy.causes, remedy.tell_support, failure.code):
             assert words in text
-        await person.press("escape", "f3")
+        await person.press("escape")
+        await person.until(lambda: isinstance(person.app.screen, StepScreen), "the step again")
+        await person.press("f3")
     assert person.wizard.failure == failure
 
 
 @pytest.mark.parametrize("name", sorted(UNTROUBLED))
 async def test_no_trouble(authority_folder: Path, name: str) -> None:
     async with at_the_wizard(authority_folder, name) as person:
-        reader = next(number for number, (_, card) in enumerate(SCENARIOS[name].readers, 1) if card)
-        await person.go(choice=REGISTER, reader=reader)
+        await person.go(Step.READER, choice=REGISTER)
+        await person.again()  # the one card that can be used is marked already
+        await person.go(choice=REGISTER)
         assert person.code is None
         assert person.bound_once()
         assert person.pins_sent == 1
@@ -212,7 +207,7 @@ async def test_few_tries_left(authority_folder: Path, name: str) -> None:
     async with at_the_wizard(authority_folder, name) as person:
         await person.go(Step.PIN, choice=REBIND)
         sentence = _("Tries left before the card locks: {tries}", tries=TRIES[name])
-        assert person.shows(f"!! {sentence}")
+        await person.sees(f"!! {sentence}")
         if TRIES[name] == 1:
             assert last_try_open(person.wizard)
             assert not person.app.screen.query_one("#pin").display

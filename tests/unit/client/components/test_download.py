@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import QUICK, Desk, entry
+from component_desk import QUICK, Desk, entry
 
 from client.components.download import cached_name
 from client.components.manifest import File
