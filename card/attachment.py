@@ -20,6 +20,7 @@ from card.errors import (
     CardError,
     PcscError,
     PcscProtocolMismatch,
+    PcscServiceDenied,
     PcscServiceMissing,
     PcscServiceStopped,
     PcscSocketForeign,
@@ -141,7 +142,7 @@ def failure(status: int, reader: str = "", in_use: bool = False) -> CardError:
     Takes at most some seconds where the far end is silent; nothing is sent to a card.
     """
     error = pcsc_codes.failure(status, reader, in_use)
-    if isinstance(error, (PcscServiceMissing, PcscServiceStopped)):
+    if isinstance(error, (PcscServiceMissing, PcscServiceStopped, PcscServiceDenied)):
         return exact(error, connected=in_use)
     return error
 

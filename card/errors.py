@@ -108,38 +108,6 @@ class PcscSocketSilent(PcscServiceStopped):
 
 
 @dataclass(eq=False)
-class PcscSocketForeign(PcscError):
-    """The PC/SC socket, or a directory on the way to it, is another user's; never connected to."""
-
-    code = "pcsc.socket.foreign"
-    socket: str
-
-
-@dataclass(eq=False)
-class PcscSocketMissing(PcscServiceMissing):
-    """Nothing lies at the path in PCSCLITE_CSOCK_NAME: no forward is open."""
-
-    code = "pcsc.socket.missing"
-    socket: str
-
-
-@dataclass(eq=False)
-class PcscSocketStale(PcscServiceMissing):
-    """The file of a socket whose forward, or daemon, has ended."""
-
-    code = "pcsc.socket.stale"
-    socket: str
-
-
-@dataclass(eq=False)
-class PcscSocketSilent(PcscServiceStopped):
-    """The forward is open, and at its far end nobody listens."""
-
-    code = "pcsc.socket.silent"
-    socket: str
-
-
-@dataclass(eq=False)
 class PcscFailed(PcscError):
     """Any other PC/SC return code; `status` is the unsigned 32-bit value."""
 

@@ -32,7 +32,11 @@ class CardScreen(StepScreen):
         yield Menu(id="category", leaves=True)
         yield Prose(id="mismatch")
         yield Prose(id="ask-account")
-        yield Input(id="account", max_length=100)
+        yield Input(id="account", max_length=100, select_on_focus=False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._typing = False  # in the account, when the card went away
 
     def on_mount(self) -> None:
         account = self.query_one("#account", Input)
@@ -68,9 +72,12 @@ class CardScreen(StepScreen):
             "\n" + _("Bind it to which account? (your account name)") if usable and rebind else ""
         )
         account = self.query_one("#account", Input)
+        self._typing = self._typing or account.has_focus
         account.display = usable and rebind
         if usable and self.focused is None:
-            menu.focus()
+            (account if self._typing else menu).focus()  # the card is back: type on
+        if usable:
+            self._typing = False
 
     def enter_does(self, wizard: Wizard) -> str | None:
         if wizard.card is None or wizard.card_gone or wizard.failure is not None:

@@ -82,8 +82,8 @@ class Pcscd:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._namespace = _namespace()
-        self.private = bool(self._namespace)
+        self.namespace = _namespace()  # the command that makes one
+        self.private = bool(self.namespace)
         run = home / "run" if self.private else FIXED
         run.mkdir(exist_ok=True)
         self.socket = run / "pcscd.comm"
@@ -123,7 +123,7 @@ class Pcscd:
                 [ -d /run/pcscd ] || { mount -t tmpfs tmpfs /run && mkdir /run/pcscd; } &&
                 mount --bind "$0" /run/pcscd && exec "$@"
             """
-            daemon = [*self._namespace, "sh", "-c", script, str(self.socket.parent), *daemon]
+            daemon = [*self.namespace, "sh", "-c", script, str(self.socket.parent), *daemon]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(daemon, stdout=log, stderr=log)
         wait_until(self._answers, "pcscd's socket")
