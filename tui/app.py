@@ -12,6 +12,7 @@ from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.reactive import Reactive
 
 from screens import messages
 from screens.frame import FramedScreen, StepScreen
@@ -57,6 +58,7 @@ class WizardApp(App[int], inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+l", "redraw", show=False)]
+    theme: Reactive[str] = Reactive("ansi-dark")  # set later, it would have all styles read anew
 
     def __init__(
         self,
@@ -78,6 +80,7 @@ class WizardApp(App[int], inherit_bindings=False):
         self.rule = "-" if ascii_lines else "─"
         self.policy = policy
         self.unexpected: str | None = None  # the type of the exception that ended the program
+        self._disable_tooltips = self._disable_notifications = True  # two widgets on each screen
         self._painter = Painter()
         self._history = EventLog()
         self._examination = Examination(backends, self._post, self._history)
@@ -98,13 +101,17 @@ class WizardApp(App[int], inherit_bindings=False):
     def actions(self) -> frozenset[Action]:
         return self.policy.actions
 
+    def get_default_screen(self) -> Screen[None]:
+        """The first screen at once: a default one below it would cost a tenth of the start."""
+        screen = self._first()
+        screen._push_result_callback(self, None)  # as a pushed screen has one, to be switched away
+        return screen
+
     def on_mount(self) -> None:
         if not self.is_headless:
             end_cleanly(self)
         if self.policy.turn is not None:
             self.policy.turn.begin(self)
-        self.theme = "ansi-dark"
-        self.push_screen(self._first())
         self.call_after_refresh(self._warm_up)
 
     def _warm_up(self) -> None:
@@ -167,7 +174,7 @@ class WizardApp(App[int], inherit_bindings=False):
         if new.step is old.step:
             self._show()
             return
-        while len(self.screen_stack) > 2:  # help or a remedy stood over the step before
+        while len(self.screen_stack) > 1:  # help or a remedy stood over the step before
             self.pop_screen()
         self.switch_screen(step_screen(new.step))
 
