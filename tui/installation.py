@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from client.components.manifest import Component
 
 SECONDS = 1800.0  # for one command; an installer with windows waits for a person
+SHARED = 0o022  # umask of an installation
 REFUSED = {"pkexec": (126, 127), "sudo": (1,)}  # their own exit statuses for "not allowed"
 
 
@@ -154,6 +155,7 @@ def _status(command: tuple[str, ...], log: Path | None) -> int:
                 stderr=output,
                 timeout=SECONDS,
                 check=False,
+                umask=SHARED,  # ours is private; what is installed is for everybody
             ).returncode
         except OSError:
             return 127

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from card.private_process import keep_private
 from screens.language import Language
 from tui.arguments import LANGUAGES, parser
 from tui.terminal import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run what the command line asks for and exit with its status."""
+    keep_private()
     sys.exit(run(sys.argv[1:]))
 
 

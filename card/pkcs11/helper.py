@@ -21,6 +21,7 @@ import msgspec
 
 from card.pkcs11 import wire
 from card.pkcs11.cryptoki import CKR_TOKEN_NOT_PRESENT, CkrError, Cryptoki
+from card.private_process import keep_private
 
 if TYPE_CHECKING:
     from pkcs11 import PKCS11Error, Session, Slot
@@ -33,7 +34,6 @@ SPELLINGS = {
     "FUNCTION_CANCELLED": "CKR_FUNCTION_CANCELED",
 }
 CERTIFICATES = 32  # read from one token; a card has a handful
-_PR_SET_DUMPABLE = 4  # prctl(2)
 # How glibc, musl and macOS name a library that is missing; Windows does not.
 _MISSING = (
     re.compile(r"^(\S+): cannot open shared object file: No such file"),
@@ -46,7 +46,7 @@ _WINDOWS_MISSING = 126  # ERROR_MOD_NOT_FOUND
 def main() -> None:
     """Serve requests until the pipe ends."""
     requests, replies = _claim_pipes()
-    _harden()
+    keep_private()  # a module's files too are nobody else's
     seconds = int(sys.argv[1])
     module = Module()
     while (frame := wire.receive(requests)) is not None:
@@ -67,16 +67,6 @@ def _claim_pipes() -> tuple[int, int]:
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
     return requests, replies
-
-
-def _harden() -> None:
-    """Neither a core file nor another process of the same user may see the PIN."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import signal
@@ -10,7 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38  # <linux/prctl.h>
+from card.private_process import keep_private, set_process
+
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # <linux/prctl.h>
 MEMORY = 512 * 2**20  # bytes of data for one process; what asks for more has gone astray
 
 
@@ -55,22 +56,14 @@ def seal(term: str, pcsc_socket: Path | None) -> None:
     """For this process and its children: no core, no ptrace, no open files, no new privileges."""
     os.environ.clear()
     os.environ.update(environment(term, pcsc_socket))
-    os.umask(0o077)
     os.chdir("/")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    _prctl(PR_SET_DUMPABLE, 0)
-    _prctl(PR_SET_NO_NEW_PRIVS, 1)
+    keep_private()
+    set_process(PR_SET_NO_NEW_PRIVS, 1)
 
 
 def die_with(parent: int) -> None:
     """In a child: end by SIGKILL when `parent` does."""
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    set_process(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(128 + signal.SIGKILL)
-
-
-def _prctl(option: int, value: int) -> None:
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
