@@ -206,7 +206,7 @@ class FramedScreen(Screen[None]):
         self, title: str, keys: Sequence[Key], names: tuple[str, ...] = (), at: int | None = None
     ) -> None:
         """Fill head and foot."""
-        self._keys = tuple(keys)
+        self._keys = tuple(key for key in keys if key[0] != "F3" or self.shell.bilingual)
         self.query_one(Head).show(title, names, at, self.shell.rule)
         self._show_keys()
         self.call_after_refresh(self._settle)

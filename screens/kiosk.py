@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.timer import Timer
 
 from screens.frame import FramedScreen
 from screens.language import N_
@@ -65,27 +66,31 @@ class AdministratorScreen(FramedScreen):
         self._opens = opens
         self._pause = pause
         self._wrong = False
+        self._waits: Timer | None = None
 
     def body(self) -> ComposeResult:
         yield Prose(id="ask")
         yield SecretField(id="secret", ascii_only=False)
         yield Prose(id="answer")
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.query_one(SecretField).focus()
-
     def show(self) -> None:
         _ = self.words
         self.frame(_("Administrator"), [("Esc", _("Close")), ("F3", _("中文"))])
-        self.query_one("#ask", Prose).update("\n" + _("The administrator's secret, then Enter:"))
-        answer = ""
-        if self._wrong:
-            answer = "!! " + _("That is not it.")
-            seconds = math.ceil(self._pause())
-            if seconds > 0:
-                answer += " " + _("The next one is looked at in {seconds} s.", seconds=seconds)
-        self.query_one("#answer", Prose).update(answer)
+        seconds = max(0, math.ceil(self._pause()))
+        field = self.query_one(SecretField)
+        field.display = not seconds
+        if seconds:
+            ask = _("Too many wrong ones. Another can be typed in {seconds} s.", seconds=seconds)
+            self._waits = self._waits or self.set_timer(1.0, self._look_again)
+        else:
+            ask = _("The administrator's secret, then Enter:")
+            field.focus()
+        self.query_one("#ask", Prose).update(f"\n{ask}")
+        self.query_one("#answer", Prose).update("!! " + _("That is not it.") if self._wrong else "")
+
+    def _look_again(self) -> None:
+        self._waits = None
+        self.show()
 
     async def on_secret_entered(self, event: SecretEntered) -> None:
         event.stop()

@@ -47,6 +47,11 @@ class Shell(Protocol):
         ...
 
     @property
+    def bilingual(self) -> bool:
+        """False on a console without Chinese characters: the other language is not offered."""
+        ...
+
+    @property
     def note(self) -> str:
         """The message id of a line below the first screen's menu; empty where there is none."""
         ...

@@ -68,6 +68,7 @@ class WizardApp(App[int], inherit_bindings=False):
         ascii_lines: bool = False,
         hint: str = "",
         note: str = "",
+        bilingual: bool = True,
         policy: Policy = STANDARD,
         conductor: Conductor | None = None,
         first: Callable[[], Screen[None]] = WelcomeScreen,
@@ -77,6 +78,7 @@ class WizardApp(App[int], inherit_bindings=False):
         self.words = Words(language)
         self.hint = hint
         self.note = note
+        self.bilingual = bilingual
         self.rule = "-" if ascii_lines else "─"
         self.policy = policy
         self.unexpected: str | None = None  # the type of the exception that ended the program
@@ -301,8 +303,9 @@ class WizardApp(App[int], inherit_bindings=False):
         self.engine.submit(event.fields)
 
     def on_language_wanted(self) -> None:
-        self.words = Words(self.words.language.other)
-        self._show()
+        if self.bilingual:
+            self.words = Words(self.words.language.other)
+            self._show()
 
     def on_troubleshooting_wanted(self) -> None:
         from screens.troubleshooting.search_screen import SearchScreen

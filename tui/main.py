@@ -250,8 +250,15 @@ def _app(backends: Backends, options: argparse.Namespace, hint: str = "") -> Wiz
     from tui.app import WizardApp
 
     language, bare = _language(options), bare_console()
-    note = CONSOLE_NOTE if bare and language is Language.EN else ""
-    return WizardApp(backends, language, ascii_lines=bare, hint=hint, note=note)
+    unreadable = bare and language is Language.EN
+    return WizardApp(
+        backends,
+        language,
+        ascii_lines=bare,
+        hint=hint,
+        note=CONSOLE_NOTE if unreadable else "",
+        bilingual=not unreadable,
+    )
 
 
 def _full_screen(app: WizardApp) -> int:

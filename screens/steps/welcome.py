@@ -53,11 +53,14 @@ class WelcomeScreen(StepScreen):
             + "\n"
         )
         self.query_one(Menu).show(
-            [*(_(OFFERS[action]) for action in self._actions), _("改用中文顯示")]
+            [*(_(OFFERS[action]) for action in self._actions), *self._other_language()]
         )
         ready = _("Have ready: your card, its PIN, and a plain card reader (no NHI reader).")
         note = f"\n\n{_(self.shell.note)}" if self.shell.note else ""
         self.query_one("#outro", Prose).update(f"\n{ready}{note}")
+
+    def _other_language(self) -> list[str]:
+        return [self.words(N_("改用中文顯示"))] if self.shell.bilingual else []
 
     @property
     def _actions(self) -> list[Action]:

@@ -43,6 +43,7 @@ KEYS = {
     "ctrl+s": b"\x13",
     "ctrl+z": b"\x1a",
     "ctrl+\\": b"\x1c",
+    "ctrl+]": b"\x1d",
 }
 
 

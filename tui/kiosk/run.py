@@ -71,6 +71,7 @@ def wizard(settings: KioskSettings, board: Board) -> WizardApp:
         Language.EN if bare else settings.language,
         ascii_lines=bare,
         note=CONSOLE_NOTE if bare else "",
+        bilingual=not bare,
         policy=Policy(settings.actions, Turn(settings, board)),
     )
 

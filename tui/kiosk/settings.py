@@ -18,7 +18,7 @@ from tui.kiosk.password import SecretHash
 T = TypeVar("T")
 FILE = Path("/etc/hca-bind/kiosk.toml")
 LANGUAGES = {"zh": Language.ZH, "en": Language.EN}
-SHORTEST = 10  # seconds; below, people could not finish a line
+SHORTEST = 5  # seconds before the countdown
 EXAMPLE = """\
 # /etc/hca-bind/kiosk.toml: owned by root, and not writable by the account of the kiosk.
 service = "https://report.example.invalid"     # the one service of this kiosk
@@ -85,7 +85,7 @@ class _Table:
         unknown = self.table.keys() - KioskSettings.__dataclass_fields__.keys()
         if unknown:
             self._refuse(sorted(unknown)[0])  # a typo must not loosen anything silently
-        countdown = self._seconds("countdown", 20, least=5)
+        countdown = self._seconds("countdown", 20, least=3)
         return KioskSettings(
             service=self._read("service", self._service),
             ca=self._read("ca", self._file) if "ca" in self.table else None,
