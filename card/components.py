@@ -163,10 +163,13 @@ def driver(machine: Machine, readers: Collection[str]) -> Finding:
     return aged(finding, MINIMUM[Part.DRIVER]) if best.ccid else finding
 
 
-def module(machine: Machine, names: Collection[str]) -> Finding:
-    """The PKCS#11 module of one of these file names: registered with p11-kit, or in its place."""
+def module(machine: Machine, names: Collection[str], known: Collection[Path] = ()) -> Finding:
+    """The PKCS#11 module of one of these file names: registered with p11-kit, or in its place.
+
+    `known` are modules for the same cards that were found otherwise; they are looked at first.
+    """
     worst: Finding | None = None
-    for path in _modules(machine, names):
+    for path in dict.fromkeys((*known, *_modules(machine, names))):
         version, wrong = examine(path, machine, "module")
         state = State.BROKEN if wrong else State.PRESENT
         finding = Finding(Part.MODULE, state, str(path), version, path.name, wrong)

@@ -115,6 +115,7 @@ class RealBackends:
         return Equipment(
             readers=self.readers,
             work=platformdirs.user_state_path("hca-bind"),
+            known=lambda wanted: [each.path for each in self.modules() if each.cards & set(wanted)],
             supply=self._make_supply(self._supply.keys or stored.keys),
             rights=installation.rights(os.environ, allowed=stored.install and self._supply.install),
         )

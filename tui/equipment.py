@@ -56,8 +56,8 @@ class Equipment:
     """Implements `screens.jobs.Equipment`. Everything blocks, except `cancel`.
 
     `supply` is None where neither a key is pinned nor a folder given. `families` are card
-    families beyond those that the inserted cards name; `look` finds a module by file names; the
-    demo gives these three, and parts of its own.
+    families beyond those that the inserted cards name; `look` finds a module by file names, or
+    among the modules that are `known` for these families; the demo has its own, and own parts.
     """
 
     readers: Callable[[], Readers]
@@ -67,7 +67,8 @@ class Equipment:
     places: Places = field(default_factory=Places)
     machine: Machine = field(default_factory=Machine)
     families: Collection[str] = ()
-    look: Callable[[Machine, Collection[str]], Finding] = components.module
+    look: Callable[[Machine, Collection[str], Collection[Path]], Finding] = components.module
+    known: Callable[[Collection[str]], Collection[Path]] = lambda wanted: ()  # noqa: ARG005
     parts: Callable[[], Iterable[Finding]] | None = None  # None: those of the machine
     _offered: dict[str, Component] = field(default_factory=dict, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
@@ -98,7 +99,7 @@ class Equipment:
             [each.file.name for each in modules if each.file],
         )
         if names or needs_module or self.families:
-            findings.append(_aged(self.look(self.machine, names), modules))
+            findings.append(_aged(self.look(self.machine, names, self.known(wanted)), modules))
         lacking = [
             each
             for each in findings

@@ -13,6 +13,8 @@ from tui.equipment import Equipment
 from tui.installation import Places, Rights
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from client.components.supply import Supply
     from tui.demo import DemoBackends
     from tui.scenarios import Scenario
@@ -39,7 +41,7 @@ def practice_equipment(backends: DemoBackends, scenario: Scenario) -> Equipment:
             else:
                 yield Finding(part, State.PRESENT, detail=VIRTUAL)
 
-    def module(_machine: Machine, names: Collection[str]) -> Finding:
+    def module(_machine: Machine, names: Collection[str], _known: Collection[Path]) -> Finding:
         """In its place and registered; it is no program, so it is not loaded."""
         lines = {file.read_text("utf-8") for file in places.registry.glob("*.module")}
         for name in names:

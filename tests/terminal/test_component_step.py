@@ -37,12 +37,18 @@ AT_THE_DOWNLOAD = {
 DONE = {"component-missing", "component-slow", "component-break", "component-replaced"}
 
 
-def explained(person: Person) -> bool:
-    """Title and first step of the failure are on the screen."""
+async def sees(person: Person, text: str) -> None:
+    await person.until(lambda: person.shows(text), text)
+
+
+async def explained(person: Person) -> None:
+    """Until title and first step of the failure are on the screen."""
     failure = person.wizard.failure
     assert failure is not None
     remedy = words_for(failure.code, failure.facts, person.app.words)
-    return person.shows(remedy.title) and person.shows(remedy.steps[0])
+    await person.until(
+        lambda: person.shows(remedy.title) and person.shows(remedy.steps[0]), "the remedy"
+    )
 
 
 def folder_of(person: Person) -> Path:
@@ -73,23 +79,23 @@ def test_every_scenario_with_a_component_is_expected() -> None:
 
 
 async def test_from_missing_to_installed_with_a_break_in_between(authority_folder: Path) -> None:
-    """Progress on the screen, Esc, on from there, the plan, a yes, the check, the binding."""
+    """Progress on the screen, Esc, on from there, the plan, a yes, the check, on to the PIN."""
     async with at_the_wizard(authority_folder, "component-slow", language=Language.EN) as person:
         seen: list[Transfer] = []
         remember(person, seen)
         await check(person)
         assert person.code == "card.module.missing"
-        assert person.shows("card module for practice (1.0.0, 3.0 MiB, MIT)")
+        await sees(person, "card module for practice (1.0.0, 3.0 MiB, MIT)")
 
         await person.press("enter")
         await person.until(lambda: bool(seen) and seen[-1].done > 0, "some progress")
         assert person.wizard.busy is Work.DOWNLOADING
-        assert person.shows("[")
-        assert person.shows("/ 3.0 MiB")
-        assert person.shows("Esc Cancel")
+        await sees(person, "[")
+        await sees(person, "/ 3.0 MiB")
+        await sees(person, "Esc Cancel")
         await person.until(lambda: seen[-1].left is not None, "the time left")
-        assert person.shows("KiB/s")
-        assert person.shows("left")
+        await sees(person, "KiB/s")
+        await sees(person, "left")
         await person.press("escape")
         await person.until(lambda: person.wizard.busy is None, "the end of the download")
         assert right_files(person) == []
@@ -104,16 +110,16 @@ async def test_from_missing_to_installed_with_a_break_in_between(authority_folde
         plan = person.wizard.plan
         assert plan is not None
         for command in plan.commands:
-            assert person.shows(command)
+            await sees(person, command)
         modules = folder_of(person) / "modules"
         assert not modules.exists()  # shown, and not run before a yes
 
         await person.press("enter")
         await person.until(lambda: components_ready(person.wizard), "the check run again")
         assert (modules / MODULE).stat().st_size == PRACTICE_SIZE
-        assert person.shows(MODULE)
-        await person.go()
-        assert person.bound_once()
+        await sees(person, MODULE)
+        await person.go(Step.PIN)
+        assert person.code is None
 
 
 def remember(person: Person, seen: list[Transfer]) -> None:
@@ -135,7 +141,7 @@ async def test_a_list_that_is_refused(authority_folder: Path, name: str) -> None
         await check(person)
         assert person.code == AT_THE_CHECK[name]
         assert person.wizard.offers == ()
-        assert explained(person)
+        await explained(person)
         person.backends.sandbox.faults.clear()
         await person.again()
         assert person.code == "card.module.missing"
@@ -148,7 +154,7 @@ async def test_a_file_that_is_refused(authority_folder: Path, name: str) -> None
         await check(person)
         await person.press("enter")
         await person.fails(AT_THE_DOWNLOAD[name])
-        assert explained(person)
+        await explained(person)
         assert right_files(person) == []
         assert person.wizard.plan is None
         person.backends.sandbox.faults.clear()
@@ -174,8 +180,8 @@ async def test_without_rights_the_commands_are_for_an_administrator(
         await check(person)
         await person.press("enter")
         await planned(person)
-        assert person.shows("An administrator has to run this:")
-        assert person.shows("sudo install -m 0755")
+        await sees(person, "An administrator has to run this:")
+        await sees(person, "sudo install -m 0755")
         await person.again()  # Enter looks again, and runs nothing
         assert not (folder_of(person) / "modules").exists()
         assert person.code == "card.module.missing"
@@ -215,7 +221,7 @@ async def test_an_installation_that_fails_is_explained(authority_folder: Path) -
         (folder_of(person) / "modules").write_text("in the way")
         await person.press("enter")
         await person.fails("component.install.failed")
-        assert explained(person)
+        await explained(person)
         assert person.wizard.plan is None
 
 
