@@ -18,6 +18,9 @@ from card.port import Connection, Exchange, Tracer
 _READS = frozenset({Ins.SELECT, Ins.READ_BINARY, Ins.READ_RECORD, Ins.GET_DATA})
 # GET RESPONSE repeats nothing; a signature longer than 256 bytes needs it.
 _CONTINUED = _READS | {Ins.PERFORM_SECURITY_OPERATION}
+# GET RESPONSE commands to one card: enough for one that hands out its files byte by byte, and an
+# end for one that promises more for ever.
+_MOST_PARTS = 3000
 _CHAINED = 0x10  # CLA bit 5: not the last command of a chain (ISO 7816-4 §5.1.1.1)
 
 
@@ -32,6 +35,7 @@ class Channel:
     ) -> None:
         self._connection = connection
         self._tracer = tracer
+        self._parts = 0
         self.extended = capabilities.extended_length
 
     def send(self, command: Command) -> Response:
@@ -75,6 +79,9 @@ class Channel:
         data = bytearray(response.data)
         while response.sw >> 8 == 0x61:
             wanted = response.sw & 0xFF or 256
+            self._parts += 1
+            if self._parts > _MOST_PARTS:
+                raise CardAnswerMalformed
             response = self._exchange(Command(Ins.GET_RESPONSE, 0, 0, le=wanted))
             if response.sw >> 8 == 0x61 and not response.data:
                 raise CardAnswerMalformed  # a card that promises more and never gives any
