@@ -227,6 +227,8 @@ class FramedScreen(Screen[None]):
 
     def _settle(self) -> None:
         """After the layout: keep the focused widget in sight, however low the terminal is."""
+        if not self.query("#body"):
+            return  # the screen was left meanwhile
         if self.focused is not None:
             if isinstance(self.focused, Menu):
                 self.focused.follow()

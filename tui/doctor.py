@@ -35,7 +35,7 @@ from card.port import Slot, SlotState
 from screens.findings import Finding, Outcome, Topic
 from screens.language import N_
 from screens.wizard import Failure, failure_of
-from tui.errors import AppError, CharacterSet, CheckTimedOut, DiskLow, LibraryMissing, TerminalUnfit
+from tui.errors import CharacterSet, CheckTimedOut, DiskLow, LibraryMissing, TerminalUnfit
 
 if TYPE_CHECKING:
     from client.port import ServiceDescription
@@ -306,7 +306,7 @@ def choice_of(backends: Backends) -> ServiceChoice | None:
     """Which service is set; None where the settings cannot be read."""
     try:
         return backends.choice()
-    except AppError:
+    except Exception:  # noqa: BLE001 - why it is so, the check of the settings says
         return None
 
 
