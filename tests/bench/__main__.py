@@ -8,11 +8,13 @@ from pathlib import Path
 import apdus
 import download
 import first_frame
+import passthrough
 from figure import as_json, as_table
 
 MEASUREMENTS = {
     "first-frame": first_frame.measure,
     "apdus": apdus.measure,
+    "passthrough": passthrough.measure,
     "download": download.measure,
 }
 

@@ -44,14 +44,26 @@ def inserted(card: VirtualCard, daemon: Pcscd) -> Iterator[None]:
     serve = threading.Thread(target=vpcd.serve, args=(card, "127.0.0.1", daemon.ports[0], stop))
     serve.start()
     try:
-        wait_until(lambda: "  Yes  " in _output(daemon.environment, "opensc-tool", "-l"), "a card")
+        wait_until(lambda: "  Yes  " in output(daemon.environment, "opensc-tool", "-l"), "a card")
         yield
     finally:
         stop.set()
         serve.join(SECONDS)
 
 
-def _output(environment: Mapping[str, str], *command: str, keep: Sequence[int] = ()) -> str:
+def opensc_environment(
+    folder: Path, card: VirtualCard, environment: Mapping[str, str]
+) -> dict[str, str]:
+    """`environment` for OpenSC's programs: a driver for this card, and nothing cached."""
+    configuration = folder / "opensc.conf"
+    configuration.write_text(
+        f'app default {{ card_atr {card.atr.hex(":")} {{ driver = "MaskTech"; }} '
+        "framework pkcs15 { use_file_caching = no; } }"
+    )
+    return {**environment, "HOME": str(folder), "OPENSC_CONF": str(configuration)}
+
+
+def output(environment: Mapping[str, str], *command: str, keep: Sequence[int] = ()) -> str:
     """What a program prints. RuntimeError, with its complaint, when it fails."""
     done = subprocess.run(
         command,
@@ -67,10 +79,10 @@ def _output(environment: Mapping[str, str], *command: str, keep: Sequence[int] =
     return done.stdout
 
 
-def _bind(sandbox: Sandbox, pin: bytes, environment: Mapping[str, str]) -> None:
+def bind(sandbox: Sandbox, pin: bytes, environment: Mapping[str, str]) -> None:
     """綁定新憑證 IC 卡, from the reader to the receipt."""
     with descriptor(pin + b"\n") as first, descriptor(PASSWORD + b"\n") as second:
-        _output(
+        output(
             environment,
             *(str(ROOT / ".venv/bin/hca-bind"), "bind", "--purpose", "rebind"),
             *("--service", sandbox.url, "--ca", str(sandbox.ca_file), "--account", ACCOUNT),
@@ -82,8 +94,8 @@ def _bind(sandbox: Sandbox, pin: bytes, environment: Mapping[str, str]) -> None:
 def _with_opensc(folder: Path, pin: bytes, environment: Mapping[str, str]) -> None:
     """What a script would do instead: read the certificate and sign a digest."""
     (folder / "digest").write_bytes(bytes(32))
-    _output(environment, "pkcs15-tool", "--read-certificate", "01")
-    _output(
+    output(environment, "pkcs15-tool", "--read-certificate", "01")
+    output(
         environment,
         *("pkcs15-crypt", "--sign", "--key", "01", "--pkcs1", "--sha-256", "--pin", pin.decode()),
         *("--raw", "--input", str(folder / "digest"), "--output", str(folder / "signature")),
@@ -106,12 +118,7 @@ def measure(runs: int) -> list[Figure]:
         stack.callback(daemon.stop)
         daemon.start()
         stack.enter_context(inserted(card, daemon))
-        configuration = folder / "opensc.conf"
-        configuration.write_text(
-            f'app default {{ card_atr {card.atr.hex(":")} {{ driver = "MaskTech"; }} '
-            "framework pkcs15 { use_file_caching = no; } }"
-        )
-        environment = {**daemon.environment, "HOME": str(folder), "OPENSC_CONF": str(configuration)}
+        environment = opensc_environment(folder, card, daemon.environment)
         pin = card.profile.pin.value
 
         def spent(job: Callable[[], None]) -> int:
@@ -120,7 +127,7 @@ def measure(runs: int) -> list[Figure]:
             return card.transmitted - before
 
         for _ in range(min(runs, 2)):
-            ours.append(spent(lambda: _bind(sandbox, pin, environment)))
+            ours.append(spent(lambda: bind(sandbox, pin, environment)))
             theirs.append(spent(lambda: _with_opensc(folder, pin, environment)))
     return [
         Figure(

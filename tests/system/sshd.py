@@ -223,8 +223,11 @@ class Forward:
         self.path.unlink(missing_ok=True)
         self._host.relay.restore()
         target = f"{self._user or getpass.getuser()}@host"
-        command = ["ssh", "-F", str(self._host.config), "-N", "-o", "ExitOnForwardFailure=yes"]
-        ssh = self._ssh = subprocess.Popen([*command, "-R", f"{self.path}:{self.to}", target])
+        command = ["ssh", "-F", str(self._host.config), "-o", "ExitOnForwardFailure=yes"]
+        # With a session, as people have one: for a mere forward (-N) sshd leaves Nagle's delay on.
+        ssh = self._ssh = subprocess.Popen(
+            [*command, "-R", f"{self.path}:{self.to}", target, "cat"], stdin=subprocess.PIPE
+        )
         wait_until(lambda: self.path.exists() or ssh.poll() is not None, "the forwarded socket")
         assert ssh.poll() is None, "ssh -R failed"
 
@@ -238,6 +241,8 @@ class Forward:
         if self._ssh is not None:
             self._ssh.terminate()
             self._ssh.wait(DEADLINE)
+            if self._ssh.stdin:
+                self._ssh.stdin.close()
             self._ssh = None
 
 

@@ -1,0 +1,182 @@
+"""A binding through an SSH forward: its round trips and its time, beside OpenSC's pkcs11-tool.
+
+Both are measured where the program meets the forwarded socket. A round trip begins with the first
+byte that is asked and ends with the last that is answered before the next question; the time is
+what the program waits for the reader in all of them. The whole commands are timed too, though they
+do different work: a binding also speaks with the service, and pkcs11-tool reads no certificate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from apdus import ACCOUNT, PASSWORD, bind, inserted, opensc_environment, output
+from figure import Figure
+from pcscd import Pcscd
+from sshd import Forward, host
+
+from card.pcsc_daemon import VARIABLE
+from card.virtual.authority import Authority
+from card.virtual.card import VirtualCard
+from card.virtual.profile import Profile
+from client.sandbox.server import Sandbox
+
+ROUND_TRIPS = (0, 40, 150)  # milliseconds
+MOST_TIMES = 0.35  # what was promised of the reference's time
+RUNS = 3  # at most, for each delay: the slow ones take half a minute
+MOST = 65536
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one command cost: round trips, seconds in them, seconds in all."""
+
+    trips: int
+    waiting: float
+    whole: float
+
+
+class Meter:
+    """Counts what goes through."""
+
+    def __init__(self) -> None:
+        self.trips = 0
+        self.waiting = 0.0
+        self._asking = False
+        self._last = 0.0
+
+    def saw(self, asking: bool) -> None:
+        now = time.monotonic()
+        if not asking or self._asking:
+            self.waiting += now - self._last
+        else:
+            self.trips += 1
+        self._asking, self._last = asking, now
+
+    def spent(self, job: Callable[[], None]) -> Spent:
+        trips, waiting, start = self.trips, self.waiting, time.monotonic()
+        job()
+        return Spent(self.trips - trips, self.waiting - waiting, time.monotonic() - start)
+
+
+@contextmanager
+def metered(path: Path, daemon: Path) -> Iterator[Meter]:
+    """A socket at `path` that leads to the daemon's, and counts."""
+    meter = Meter()
+    ends: dict[socket.socket, socket.socket] = {}
+    with (
+        socket.socket(socket.AF_UNIX) as listener,
+        selectors.DefaultSelector() as ready,
+        contextlib.ExitStack() as stack,
+    ):
+        listener.bind(str(path))
+        listener.listen()
+        stop, stopped = socket.socketpair()
+        stack.callback(stop.close)
+        stack.callback(stopped.close)
+        for each in (listener, stopped):
+            ready.register(each, selectors.EVENT_READ)
+
+        def pass_on(end: socket.socket, asking: bool) -> None:
+            other = ends.get(end)
+            if other is None:
+                return
+            data = b""
+            with contextlib.suppress(OSError):
+                data = end.recv(MOST)
+            if data:
+                meter.saw(asking)
+                with contextlib.suppress(OSError):
+                    other.sendall(data)
+                return
+            for each in (end, other):
+                ready.unregister(each)
+                ends.pop(each)
+                each.close()
+
+        def run() -> None:
+            while True:
+                for key, _ in ready.select():
+                    if key.fileobj is stopped:
+                        return
+                    if key.fileobj is listener:
+                        near, _ = listener.accept()
+                        far = socket.socket(socket.AF_UNIX)
+                        far.connect(str(daemon))
+                        ends[near], ends[far] = far, near
+                        ready.register(near, selectors.EVENT_READ, data=True)
+                        ready.register(far, selectors.EVENT_READ, data=False)
+                    else:
+                        pass_on(key.fileobj, key.data)  # type: ignore[arg-type]
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            yield meter
+        finally:
+            stop.send(b"!")
+            thread.join()
+
+
+def _with_opensc(folder: Path, pin: bytes, environment: Mapping[str, str]) -> None:
+    """What a script would do instead, without even reading the certificate."""
+    (folder / "message").write_bytes(bytes(32))
+    output(
+        environment,
+        *("pkcs11-tool", "--login", "--pin", pin.decode(), "--sign", "--id", "01"),
+        *("--mechanism", "SHA256-RSA-PKCS", "--input-file", str(folder / "message")),
+        *("--output-file", str(folder / "signature")),
+    )
+
+
+def measure(runs: int) -> list[Figure]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        authority = Authority.create()
+        card = VirtualCard(Profile.named("ok"), authority)
+        sandbox = stack.enter_context(
+            Sandbox(folder / "service", trusted_card_roots=[authority.chain_pem])
+        )
+        sandbox.seed_account(ACCOUNT, PASSWORD)
+        daemon = Pcscd(folder)
+        stack.callback(daemon.stop)
+        daemon.start()
+        stack.enter_context(inserted(card, daemon))
+        far = stack.enter_context(host())
+        forward = stack.enter_context(Forward(far, folder / "comm", daemon.socket))
+        meter = stack.enter_context(metered(folder / "metered", forward.path))
+        environment = opensc_environment(folder, card, os.environ)
+        environment[VARIABLE] = str(folder / "metered")
+        pin = card.profile.pin.value
+
+        figures: list[Figure] = []
+        for milliseconds in ROUND_TRIPS:
+            far.relay.delay = milliseconds / 2000
+            ours, theirs = [], []
+            for _ in range(min(runs, RUNS)):
+                ours.append(meter.spent(lambda: bind(sandbox, pin, environment)))
+                theirs.append(meter.spent(lambda: _with_opensc(folder, pin, environment)))
+            if not figures:
+                trips = ([each.trips for each in side] for side in (ours, theirs))
+                figures.append(_figure("forwarded: one binding", "round trips", *trips))
+            name = f"forwarded at {milliseconds} ms"
+            waiting = ([each.waiting for each in side] for side in (ours, theirs))
+            figure = _figure(f"{name}: waiting for the reader", "seconds", *waiting)
+            figures.append(replace(figure, most_times=MOST_TIMES))
+            whole = ([each.whole for each in side] for side in (ours, theirs))
+            figures.append(_figure(f"{name}: the whole command", "seconds", *whole))
+        return figures
+
+
+def _figure(name: str, unit: str, ours: Sequence[float], theirs: Sequence[float]) -> Figure:
+    return Figure(name, unit, "pkcs11-tool --login --sign", tuple(ours), tuple(theirs))
