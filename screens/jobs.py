@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from card.pin import Pin
-from card.port import Card, Readers, Tracer
+from card.port import Card, Readers, Slot, Tracer
 from client.port import (
     Challenge,
     Service,
@@ -24,6 +24,7 @@ from screens.wizard import CardOnTable, Check, Component, failure_of
 
 if TYPE_CHECKING:
     from card.components import Finding
+    from card.desk import Desk, Place
     from card.pkcs11.modules import Module
     from client.errors import ClientError
     from screens.findings import ServiceChoice
@@ -197,16 +198,31 @@ def _crypto() -> str:
 
 def open_card(backends: Backends, reader: str, service: ServiceDescription | None) -> Card:
     """Open and check the card in `reader`, of the categories that the service accepts."""
-    from card.opening import open_card as opened
+    return _opened(backends, reader, accepted_by(service))
 
-    accepted = {offer.id for offer in service.categories} if service is not None else None
-    return opened(
+
+def look(
+    backends: Backends, desk: Desk, slots: Iterable[Slot], accepted: Collection[str] | None
+) -> tuple[Place, ...]:
+    """Whose card of which kind lies in each reader; the usable ones stay open on the desk."""
+    return desk.look(slots, lambda reader: _opened(backends, reader, None), accepted)
+
+
+def _opened(backends: Backends, reader: str, accepted: Collection[str] | None) -> Card:
+    from card.opening import open_card
+
+    return open_card(
         backends.readers(),
         reader,
         accepted=accepted,
         tracer=backends.tracer,
         modules=backends.modules,
     )
+
+
+def accepted_by(service: ServiceDescription | None) -> set[str] | None:
+    """The categories of cards that the service takes; None while it is not known."""
+    return {offer.id for offer in service.categories} if service is not None else None
 
 
 def on_table(card: Card) -> CardOnTable:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from client.purpose import Purpose
 
 if TYPE_CHECKING:  # the first frame needs none of these
+    from card.desk import Place
     from card.port import HolderCertificate, PinRules, Slot
     from client.port import Challenge, Receipt, ServiceDescription, Session, Verification
     from screens.offers import Offer, Plan, Transfer
@@ -145,6 +146,7 @@ class Wizard:
     plan: Plan | None = None  # waits for its confirmation
     needs_module: bool = False  # a card was met that only its own module can reach
     slots: tuple[Slot, ...] = ()
+    places: tuple[Place, ...] = ()  # the same slots, and what was found in them
     slots_failure: Failure | None = None  # why no card can be chosen: no service, reader or card
     reader: str | None = None
     card: CardOnTable | None = None
@@ -261,6 +263,7 @@ def choose_reader(wizard: Wizard) -> Wizard:
         wizard,
         step=Step.READER,
         busy=None,
+        places=_places(wizard, wizard.slots),
         failure=wizard.slots_failure,
         card=None,
         card_gone=False,
@@ -458,7 +461,12 @@ def slots_changed(wizard: Wizard, slots: tuple[Slot, ...]) -> Wizard:
     """
     before = _slot(wizard.slots, wizard.reader)
     after = _slot(slots, wizard.reader)
-    wizard = replace(wizard, slots=slots, slots_failure=_nothing_to_choose(slots))
+    wizard = replace(
+        wizard,
+        slots=slots,
+        places=_places(wizard, slots),
+        slots_failure=_nothing_to_choose(slots),
+    )
     if wizard.step is Step.READER:
         return replace(wizard, failure=wizard.slots_failure)
     if wizard.step not in CARD_STEPS or wizard.reader is None:
@@ -472,12 +480,22 @@ def slots_changed(wizard: Wizard, slots: tuple[Slot, ...]) -> Wizard:
 
 def readers_lost(wizard: Wizard, failure: Failure) -> Wizard:
     """The PC/SC service itself went away; the steps that need it wait for its return."""
-    wizard = replace(wizard, slots=(), slots_failure=failure)
+    wizard = replace(wizard, slots=(), places=(), slots_failure=failure)
     if wizard.step is Step.READER:
         return replace(wizard, failure=failure)
     if wizard.step in CARD_STEPS and wizard.busy is not Work.PROVING:
         return replace(wizard, failure=failure, card_gone=True, challenge=None, busy=None)
     return wizard
+
+
+def to_look_at(wizard: Wizard) -> bool:
+    """True when the reader list shows a card that nobody has looked at."""
+    return wizard.step is Step.READER and any(not place.looked for place in wizard.places)
+
+
+def looked(wizard: Wizard, places: tuple[Place, ...]) -> Wizard:
+    """The cards were looked at; what changed in the meantime stays to be looked at."""
+    return replace(wizard, places=_places(replace(wizard, places=places), wizard.slots))
 
 
 def returned(wizard: Wizard) -> bool:
@@ -655,6 +673,14 @@ def _nothing_to_choose(slots: tuple[Slot, ...]) -> Failure | None:
     if not any(slot.filled for slot in slots):
         return Failure("card.absent", MappingProxyType({"reader": slots[0].reader}))
     return None
+
+
+def _places(wizard: Wizard, slots: tuple[Slot, ...]) -> tuple[Place, ...]:
+    """A place for each slot: as it was found, or still to be looked at."""
+    from card.desk import at_first_sight
+
+    known = {place.slot: place for place in wizard.places}
+    return tuple(known.get(slot) or at_first_sight(slot) for slot in slots)
 
 
 def _slot(slots: tuple[Slot, ...], reader: str | None) -> Slot | None:

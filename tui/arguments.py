@@ -137,6 +137,7 @@ def _support(
     explain.add_argument("text", nargs="+", metavar="TEXT", help="the message, or a part of it")
     decode = command("decode", "read a support code", common, asked)
     decode.add_argument("code", nargs="+", metavar="CODE", help="XXXX-XXXX-XXXX")
+    command("readers", "whose card of which kind lies in which reader", common, asked)
     command("doctor", "look at everything that a binding needs", common, service, asked)
     report = command("report", "a text file for support, without any secret", common, service)
     report.add_argument("--output", type=Path, metavar="FILE", help="save it here, too")

@@ -19,6 +19,7 @@ from tui.errors import InstallDenied
 from tui.worker import Worker
 
 if TYPE_CHECKING:
+    from card.desk import Desk, Place
     from card.pin import Pin
     from card.port import Card, Readers, Slot
     from client.port import Challenge, Receipt, Service, ServiceDescription, Session
@@ -63,6 +64,8 @@ class Engine:
         self._changed = changed
         self._generation = 0
         self._card: Card | None = None
+        self._desk: Desk | None = None
+        self._looking = False
         self._service: Service | None = None
         self._jobs = Worker("jobs", self._defect)
         self._readers_watch = Worker("readers-watch", self._defect)
@@ -175,6 +178,8 @@ class Engine:
         """Back to the first screen; nothing of this turn is kept."""
         session = self.wizard.session
         self._generation += 1
+        if self._log is not None:
+            self._log.forget()
         self._jobs.submit(partial(self._tidy, session))
         self._become(wizard.anew(self.wizard))
 
@@ -242,7 +247,8 @@ class Engine:
 
         def job() -> wizard.CardOnTable:
             self._close_card()
-            self._card = open_card(self._backends, reader, state.service)
+            taken = self._desk.take(reader) if self._desk is not None else None
+            self._card = taken or open_card(self._backends, reader, state.service)
             return on_table(self._card)
 
         self._become(state)
@@ -384,6 +390,31 @@ class Engine:
         elif wizard.readers_back(now):
             self._check(wizard.check(now))
 
+    def _look(self) -> None:
+        """Look at the cards in the list, behind it; the list shows what is found."""
+        if self._looking or not wizard.to_look_at(self.wizard):
+            return
+        self._looking = True
+        slots, service = self.wizard.slots, self.wizard.service
+
+        def job() -> None:
+            from card.desk import Desk
+            from screens.jobs import accepted_by, look
+
+            places: tuple[Place, ...] | None = None
+            try:
+                self._desk = self._desk or Desk()
+                places = look(self._backends, self._desk, slots, accepted_by(service))
+            finally:
+                self._post(partial(self._looked, places))
+
+        self._jobs.submit(job)
+
+    def _looked(self, places: tuple[Place, ...] | None) -> None:
+        self._looking = False
+        if places is not None:
+            self._become(wizard.looked(self.wizard, places))
+
     def _follow_service(self) -> None:
         """On its own thread, while a step waits for the service: ask for it now and then."""
         from client.errors import ClientError
@@ -426,6 +457,9 @@ class Engine:
         if wizard.waits_for_service(new) and not self._watching_service:
             self._watching_service = True
             self._service_watch.submit(self._follow_service)
+        if old.step is Step.READER and new.step not in {Step.READER, Step.CARD}:
+            self._jobs.submit(self._clear_desk)
+        self._look()
         if new != old:
             if self._log is not None:
                 self._log.note(new)
@@ -457,9 +491,14 @@ class Engine:
             self._card.close()
             self._card = None
 
+    def _clear_desk(self) -> None:
+        if self._desk is not None:
+            self._desk.close()
+
     def _tidy(self, session: Session | None) -> None:
-        """On the worker thread: let go of the card, and sign out."""
+        """On the worker thread: let go of the cards, and sign out."""
         self._close_card()
+        self._clear_desk()
         if session is not None and self._service is not None:
             from client.errors import ClientError
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from tui.errors import Cancelled, FormFieldMissing, NoTerminal
 from tui.prompt import Terminal, read_secret
 
 if TYPE_CHECKING:
+    from card.desk import Desk, Place
     from card.pin import Pin
     from card.port import Card, Readers, Slot
     from client.port import FormField, Receipt, Service, ServiceDescription, Verification
@@ -163,12 +165,14 @@ class LineMode:
         )
 
     def _open_card(self, description: ServiceDescription) -> Card:
+        from card.desk import Desk
         from screens.jobs import on_table, open_card
 
         _ = self._say.words
-        reader = self._reader()
-        self._state = replace(self._state, step=Step.CARD)
-        card = open_card(self._backends, reader, description)
+        with closing(Desk()) as desk:
+            reader = self._reader(desk, description)
+            self._state = replace(self._state, step=Step.CARD)
+            card = desk.take(reader) or open_card(self._backends, reader, description)
         self._state = replace(self._state, step=Step.PIN, card=on_table(card))
         certificate = card.certificate
         self._say.event(
@@ -187,8 +191,13 @@ class LineMode:
         )
         return card
 
-    def _reader(self) -> str:
-        """The reader named, or the one with a card; waits for a card where someone is there."""
+    def _reader(self, desk: Desk, description: ServiceDescription) -> str:
+        """The reader named, or the one with a card; waits for a card where someone is there.
+
+        Of several cards the only one that can be used is picked by itself.
+        """
+        from screens.jobs import accepted_by, look
+
         _ = self._say.words
         readers = self._backends.readers()
         slots = readers.slots()
@@ -198,14 +207,14 @@ class LineMode:
             if wanted is not None and wanted not in {slot.reader for slot in slots}:
                 raise ReaderUnknown(wanted)
             with_card = [
-                slot.reader
+                slot
                 for slot in slots
                 if slot.state is not SlotState.EMPTY and wanted in {None, slot.reader}
             ]
             if len(with_card) == 1:
-                return with_card[0]
+                return with_card[0].reader
             if with_card:
-                return self._choose(with_card)
+                return self._choose(look(self._backends, desk, with_card, accepted_by(description)))
             if not slots:
                 raise NoReader
             if not self._someone_there():
@@ -213,12 +222,19 @@ class LineMode:
             self._say.event("waiting", _("Insert your card into the reader, chip first."))
             slots = _changed(readers, slots)
 
-    def _choose(self, readers: list[str]) -> str:
+    def _choose(self, places: tuple[Place, ...]) -> str:
+        from card.desk import picked
+        from screens.places import line
+
         _ = self._say.words
-        rows = "\n".join(f"  {number} {reader}" for number, reader in enumerate(readers, 1))
+        only = picked(places)
+        if only is not None:
+            return only.slot.reader
+        offered = [place for place in places if place.usable] or places
+        rows = "\n".join(f"  {number} {line(place, _)}" for number, place in enumerate(offered, 1))
         answer = self._ask(_("There are several cards. Which one is yours?") + f"\n{rows}\n>")
-        if answer.isdecimal() and 1 <= int(answer) <= len(readers):
-            return readers[int(answer) - 1]
+        if answer.isdecimal() and 1 <= int(answer) <= len(offered):
+            return offered[int(answer) - 1].slot.reader
         raise ReaderUnknown(answer)
 
     def _prove(

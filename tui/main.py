@@ -110,6 +110,13 @@ def _components(options: argparse.Namespace) -> int:
     )
 
 
+def _readers(options: argparse.Namespace) -> int:
+    from tui.backends import RealBackends
+    from tui.readers import list_readers
+
+    return list_readers(RealBackends(), _reporter(options))
+
+
 def _virtual_card(options: argparse.Namespace) -> int:
     from card.virtual import vpcd
     from card.virtual.profile import Profile
@@ -189,6 +196,7 @@ COMMANDS = {
     "verify": _verify,
     "bind": _bind,
     "components": _components,
+    "readers": _readers,
     "virtual-card": _virtual_card,
     "sandbox": _sandbox,
     "passthrough": _passthrough,

@@ -6,21 +6,15 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from card.port import Slot, SlotState
+from card.desk import Place, listed, picked
 from screens.attachment import attached, warning
 from screens.frame import StepScreen
 from screens.language import N_
 from screens.menu import Menu
 from screens.messages import ReaderChosen
+from screens.places import line
 from screens.prose import Prose
 from screens.wizard import Wizard
-
-STATES = {
-    SlotState.EMPTY: N_("no card"),
-    SlotState.PRESENT: N_("card inserted"),
-    SlotState.MUTE: N_("a card that does not answer: is it the right way round?"),
-    SlotState.HELD: N_("card in use by another program"),
-}
 
 
 class ReaderScreen(StepScreen):
@@ -39,15 +33,18 @@ class ReaderScreen(StepScreen):
 
     def fill(self, wizard: Wizard) -> None:
         _ = self.words
-        slots = wizard.slots
+        places = listed(wizard.places)
         filled = len(wizard.cards)
-        if not slots:
+        if not places:
             intro = _("No card reader found yet. Plug it in; it will appear here by itself.")
             outro = _("Is it an NHI reader (健保讀卡機)? It cannot be used: take a plain one.")
         elif filled == 0:
             intro = _("Insert your card into the reader, chip first.")
             outro = _("It will be noticed by itself.")
-        elif filled == 1:
+        elif all(place.looked and not place.usable for place in places):
+            intro = _("No card here can be used. Please insert your own 醫事憑證 IC card.")
+            outro = _("Why not? Choose the card and press Enter.")
+        elif picked(places):
             intro = _("Your card is there.")
             outro = _("Press Enter to read it.")
         else:
@@ -55,30 +52,28 @@ class ReaderScreen(StepScreen):
             outro = _("Choose with the arrow keys, then press Enter.")
         self.query_one("#intro", Prose).update(intro + "\n")
         menu = self.query_one(Menu)
-        menu.display = bool(slots)
-        menu.show([self._line(slot) for slot in slots], self._marked(wizard))
-        if slots and self.focused is None:  # a list that was hidden has lost the focus
+        menu.display = bool(places)
+        menu.show([line(place, _) for place in places], _marked(places))
+        if places and self.focused is None:  # a list that was hidden has lost the focus
             menu.focus()
         where = self.shell.situation.attachment
         lines = [outro]
-        if slots and (place := attached(where, _)):
+        if wizard.slots and (place := attached(where, _)):
             lines.append(_("The reader is: {attachment}", attachment=place))
-        lines.append(warning(where, slots, _))
+        lines.append(warning(where, wizard.slots, _))
         self.query_one("#outro", Prose).update("\n" + "\n".join(filter(None, lines)))
-
-    def _line(self, slot: Slot) -> str:
-        return f"{slot.reader}: {self.words(STATES[slot.state])}"
-
-    def _marked(self, wizard: Wizard) -> int | None:
-        """The only card is marked by itself; between several the person's mark stays."""
-        if len(wizard.cards) != 1:
-            return None
-        return wizard.slots.index(wizard.cards[0])
 
     def enter_does(self, wizard: Wizard) -> str | None:
         return N_("Read the card") if wizard.cards else None
 
     def on_menu_chosen(self, event: Menu.Chosen) -> None:
-        slot = self.wizard.slots[event.index]
-        if slot.state is not SlotState.EMPTY:
+        slot = listed(self.wizard.places)[event.index].slot
+        if slot.filled:
             self.post_message(ReaderChosen(slot.reader))
+
+
+def _marked(places: tuple[Place, ...]) -> int | None:
+    """The only card that can be used, or else the only card; between several the mark stays."""
+    filled = [place for place in places if place.slot.filled]
+    marked = picked(places) or (filled[0] if len(filled) == 1 else None)
+    return None if marked is None else places.index(marked)
