@@ -40,7 +40,9 @@ class HelpScreen(FramedScreen):
             "anew."
         )
         paragraphs = [f"* {_(text)}" for text in self._paragraphs]
-        self.query_one("#text", Prose).update("\n\n".join([*paragraphs, keys]))
+        support = _("F8 shows a report for support, F9 examines this computer.")
+        last = [keys] if self.shell.kiosk else [keys, support]
+        self.query_one("#text", Prose).update("\n\n".join([*paragraphs, *last]))
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from card.errors import (
     CardAbsent,
@@ -44,8 +44,10 @@ if TYPE_CHECKING:
     from screens.wizard import Fact
 
 PATIENCE = 40.0  # seconds for one check; the service's own limits are below it
+PCSC_PATIENCE = 8.0  # seconds for PC/SC to list the readers
 ENOUGH_SPACE = 50 * 1024 * 1024  # bytes
 PACKAGE = "hca-bind"
+T = TypeVar("T")
 # Which finding a failed answer of the service belongs to, by its code; any other is its version's.
 _STAGES = (
     ("net.tls.", Topic.TLS),
@@ -72,11 +74,13 @@ class Doctor:
         self._backends = backends.apart()
         self._patience = patience
         self._answer: ServiceDescription | Exception | None = None
+        self._seen: tuple[Slot, ...] | Exception | None = None
         self._arrived = datetime.now(UTC)
 
     def examine(self) -> Iterator[Finding]:
         """A finding for every topic, in order, as each is known. Never raises."""
         self._answer = None
+        self._seen = None
         for topic in Topic:
             yield self._finding(topic)
 
@@ -148,6 +152,15 @@ class Doctor:
 
     # --- readers and cards ------------------------------------------------------------------------
 
+    def _slots(self) -> tuple[Slot, ...]:
+        """The readers, asked for once: where PC/SC hangs, one check waits for it and not six."""
+        if self._seen is None:
+            limit = min(self._patience, PCSC_PATIENCE)
+            self._seen = _bounded(lambda: self._backends.readers().slots(), limit)
+        if isinstance(self._seen, Exception):
+            raise self._seen
+        return self._seen
+
     def _library(self) -> Look:
         return Look(self._backends.library())
 
@@ -156,7 +169,7 @@ class Doctor:
 
         path = self._backends.socket()
         if path is None:
-            self._backends.readers().slots()
+            self._slots()
             return Look(N_("answers"))
         ask(path)
         return Look(N_("answers"))
@@ -169,8 +182,8 @@ class Doctor:
             return Look(N_("does not apply here"))
         theirs, ours = ask(path).protocol, library_protocol()
         try:
-            self._backends.readers().slots()
-        except PcscError as error:
+            self._slots()
+        except (PcscError, CheckTimedOut) as error:
             if ours not in {None, theirs}:
                 raise PcscProtocolMismatch(str(ours), str(theirs)) from error
         return Look(
@@ -179,7 +192,7 @@ class Doctor:
         )
 
     def _permissions(self) -> Look:
-        self._backends.readers().slots()
+        self._slots()
         return Look(N_("granted"))
 
     def _socket(self) -> Look:
@@ -190,20 +203,20 @@ class Doctor:
         if self._backends.socket() is not None:
             refuse_foreign()
         try:
-            names = [slot.reader for slot in self._backends.readers().slots()]
-        except PcscError:
+            names = [slot.reader for slot in self._slots()]
+        except (PcscError, CheckTimedOut):
             names = []
         return Look(ATTACHMENTS[self._backends.attachment(names)])
 
     def _readers(self) -> Look:
-        slots = self._backends.readers().slots()
+        slots = self._slots()
         if not slots:
             raise NoReader
         return Look(", ".join(_reader_name(slot.reader) for slot in slots))
 
     def _cards(self) -> Look:
         """The best card decides; one that cannot be used is a failure only where it is alone."""
-        slots = self._backends.readers().slots()
+        slots = self._slots()
         problems = [problem for slot in slots if (problem := _problem(slot)) is not None]
         filled = sum(slot.filled for slot in slots)
         if not slots or len(problems) == len(slots):
@@ -224,8 +237,8 @@ class Doctor:
         from card.pkcs11.modules import For
 
         try:
-            slots = self._backends.readers().slots()
-        except PcscError:
+            slots = self._slots()
+        except (PcscError, CheckTimedOut):
             slots = ()
         warning: Exception | None = None
         found: list[str] = []
@@ -310,9 +323,9 @@ def choice_of(backends: Backends) -> ServiceChoice | None:
         return None
 
 
-def _bounded(check: Callable[[], Look], seconds: float) -> Look | Exception:
+def _bounded(check: Callable[[], T], seconds: float) -> T | Exception:
     """What `check` saw or raised; CheckTimedOut when it has not ended in time."""
-    outcome: list[Look | Exception] = []
+    outcome: list[T | Exception] = []
 
     def work() -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -27,7 +28,8 @@ with socket.socket(socket.AF_UNIX) as listener:
         if line.recv(20):
             line.sendall(bytes.fromhex(sys.argv[2]))
 """
-NEWER = (4).to_bytes(4, sys.byteorder) + (6).to_bytes(4, sys.byteorder) + bytes(4)
+# What a daemon of another version answers: its own version, and SCARD_E_SERVICE_STOPPED.
+NEWER = struct.pack("=iiI", 4, 6, 0x8010001E)
 
 
 @contextmanager
