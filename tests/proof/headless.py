@@ -1,0 +1,296 @@
+"""The wizard's engine on real parts without a screen, and a person who does what it asks for.
+
+The card is the embedded one over real APDUs, the service the sandbox over real TLS and SQLite; a
+cell of a matrix breaks one of the two, mends it, and the person goes on.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from card.errors import CardError
+from card.pin import Pin
+from card.port import Connection, Readers, Slot
+from card.virtual.authority import Authority
+from card.virtual.card import VirtualCard
+from card.virtual.profile import Profile
+from card.virtual.readers import EmbeddedReaders
+from client.https import HttpsService
+from client.port import Service
+from client.purpose import Purpose
+from client.sandbox.server import Sandbox
+from screens.troubleshooting.catalogue import entry
+from screens.wizard import Step, Wizard, last_try_open, pin_allowed
+from tui.demo import DemoBackends
+from tui.engine import Engine
+from tui.scenarios import READER, SCENARIOS
+
+PATIENCE = 20.0  # seconds for one piece of work; a hang would reach it
+PIN = b"Test-123"
+ACCOUNT, PASSWORD = "proof-nurse", b"Sandbox-password-1"
+NEW_ACCOUNT, NEW_PASSWORD = "wang.test", b"Invented-password-1"
+MOST_ACTS = 30  # keys of a person until the receipt, with a trouble on the way
+Change = Callable[[bytes], "bytes | CardError"]
+
+
+class Stuck(Exception):
+    """The wizard did not come to an end of its work, or not to the receipt."""
+
+
+@dataclass
+class Breaker:
+    """card.port.Readers over the embedded ones: from command `at` on, what `change` makes of it."""
+
+    embedded: EmbeddedReaders
+    at: int = -1
+    change: Change | None = None
+    lost: bool = False
+    lasting: bool = False
+    sent: int = 0
+
+    def slots(self) -> tuple[Slot, ...]:
+        return self.embedded.slots()
+
+    def wait(self, known: tuple[Slot, ...]) -> tuple[Slot, ...]:
+        return self.embedded.wait(known)
+
+    def cancel(self) -> None:
+        self.embedded.cancel()
+
+    def connect(self, reader: str) -> Connection:
+        return BrokenConnection(self, self.embedded.connect(reader))
+
+    def close(self) -> None:
+        self.embedded.close()
+
+
+@dataclass
+class BrokenConnection:
+    """One connection of a Breaker's."""
+
+    owner: Breaker
+    inner: Connection
+
+    @property
+    def reader(self) -> str:
+        return self.inner.reader
+
+    @property
+    def atr(self) -> bytes:
+        return self.inner.atr
+
+    def transmit(self, command: bytes | bytearray) -> bytes:
+        owner = self.owner
+        number, owner.sent = owner.sent, owner.sent + 1
+        hit = number == owner.at or (owner.lasting and number > owner.at >= 0)
+        if owner.change is None or not hit:
+            return self.inner.transmit(command)
+        changed = owner.change(b"\x6f\x00" if owner.lost else self.inner.transmit(command))
+        if isinstance(changed, CardError):
+            raise changed
+        return changed
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self.inner.transaction():
+            yield
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class Parts(DemoBackends):
+    """The demo's backends, with the readers and the service's address of a proof."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(SCENARIOS["ok"])
+        self._desk = desk
+
+    def readers(self) -> Readers:
+        return self._desk.breaker
+
+    def service(self) -> Service:
+        desk = self._desk
+        return HttpsService(
+            desk.url,
+            ca_file=desk.ca,
+            timeout=desk.timeout,
+            deadline=4 * desk.timeout,
+            pauses=(0.0, 0.0),
+        )
+
+
+@dataclass
+class Desk:
+    """One card in one reader, one service; used for cell after cell."""
+
+    sandbox: Sandbox
+    url: str
+    ca: Path
+    card: VirtualCard
+    timeout: float = 10.0
+    breaker: Breaker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sandbox.seed_account(ACCOUNT, PASSWORD)
+        self.fresh()
+
+    def fresh(self) -> None:
+        """A new day: tries, readers and the service's bindings as they were in the beginning."""
+        self.card.reset()
+        self.card.tries_left = self.card.profile.pin.tries_left
+        self.breaker = Breaker(EmbeddedReaders({READER: self.card}))
+        with closing(sqlite3.connect(self.sandbox.database, timeout=30)) as db:
+            for table in (
+                "answers",
+                "receipts",
+                "bindings",
+                "verifications",
+                "challenges",
+                "sessions",
+            ):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
+            db.execute("DELETE FROM accounts WHERE account != ?", (ACCOUNT,))
+            db.commit()
+
+    def rows(self, query: str, *values: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(f"file:{self.sandbox.database}?mode=ro", uri=True)) as db:
+            return db.execute(query, values).fetchall()
+
+    def bound(self) -> list[tuple[object, ...]]:
+        """(receipt, account) of every binding that is whole."""
+        return self.rows(
+            "SELECT receipts.id, account FROM bindings JOIN receipts USING (account_id, card)"
+            " JOIN accounts ON accounts.id = account_id"
+        )
+
+    def half(self) -> list[tuple[object, ...]]:
+        """What a binding that was made by half, or twice, would leave."""
+        return self.rows(
+            "SELECT 'no receipt' FROM bindings LEFT JOIN receipts USING (account_id, card)"
+            " WHERE receipts.id IS NULL"
+            " UNION ALL SELECT 'no binding' FROM receipts LEFT JOIN bindings"
+            " USING (account_id, card) WHERE bindings.card IS NULL"
+            " UNION ALL SELECT 'no binding of a new account' FROM accounts LEFT JOIN bindings"
+            " ON account_id = accounts.id WHERE card IS NULL AND account != ?"
+            " UNION ALL SELECT 'two bindings' WHERE (SELECT count(*) FROM bindings) > 1",
+            ACCOUNT,
+        )
+
+
+class Person:
+    """Drives one engine; `pins` counts how often Enter was pressed on a PIN."""
+
+    def __init__(self, desk: Desk, purpose: Purpose) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._desk = desk
+        self._purpose = purpose
+        self.pins = 0
+        self.codes: list[str] = []
+        self.moved: Callable[[Wizard], None] = lambda _: None
+        self._parts = Parts(desk)
+        self.engine = Engine(self._parts, self._calls.put, self._changed)
+
+    @property
+    def wizard(self) -> Wizard:
+        return self.engine.wizard
+
+    def _changed(self, old: Wizard, new: Wizard) -> None:
+        if new.failure is not None and new.failure is not old.failure:
+            entry(new.failure.code)  # KeyError: a failure that nobody could explain
+            self.codes.append(new.failure.code)
+        self.moved(new)
+
+    def settle(self) -> None:
+        """Until nothing runs; what the threads said is dealt with."""
+        end = time.monotonic() + PATIENCE
+        while self.wizard.busy is not None or not self._calls.empty():
+            try:
+                self._calls.get(timeout=max(0.0, end - time.monotonic()))()
+            except queue.Empty:
+                raise Stuck(f"{self.wizard.step}, {self.wizard.busy}") from None
+
+    def until_slots(self) -> None:
+        """The watch of the readers has told what is in them."""
+        end = time.monotonic() + PATIENCE
+        while not self.wizard.cards and self.wizard.failure is None:
+            try:
+                self._calls.get(timeout=max(0.0, end - time.monotonic()))()
+            except queue.Empty:
+                raise Stuck("no readers") from None
+
+    def act(self) -> None:
+        """One key, or one line, as the step at hand asks for it; then the end of what it starts."""
+        now, engine = self.wizard, self.engine
+        match now.step:
+            case Step.WELCOME:
+                engine.start(self._purpose)
+            case Step.READER:
+                self.until_slots()
+                self.settle()
+                engine.choose_reader(READER)
+            case Step.CARD if now.card is not None and not now.card_gone and now.failure is None:
+                engine.confirm_card(ACCOUNT if self._purpose is Purpose.REBIND else "")
+            case Step.PIN if last_try_open(now):
+                engine.confirm_last_try()
+            case Step.PIN if pin_allowed(now):
+                pin = Pin()
+                for byte in PIN:
+                    pin.append(byte)
+                self.pins += 1
+                engine.secret(pin)
+                self.settle()
+                assert len(pin) == 0
+            case Step.FORM if not now.undecided:
+                engine.submit(
+                    {
+                        "account": NEW_ACCOUNT,
+                        "password": bytearray(NEW_PASSWORD),
+                        "name": "王測試",
+                        "institution": "0000000000",
+                        "title": "nurse",
+                        "email": "wang@example.invalid",
+                        "phone": "02-0000-0000",
+                        "consent": "true",
+                    }
+                )
+            case Step.SIGN_IN if now.session is None:
+                password = Pin()
+                for byte in PASSWORD:
+                    password.append(byte)
+                engine.secret(password)
+            case _:
+                engine.go_on()
+        self.settle()
+
+    def go(self, to: Step = Step.RECEIPT) -> None:
+        """Until `to` waits for the person, or something failed."""
+        for _ in range(MOST_ACTS):
+            if self.wizard.failure is not None or self.wizard.step is to:
+                return
+            self.act()
+        raise Stuck(f"{self.wizard.step} after {MOST_ACTS} keys")
+
+    def finish(self) -> None:
+        """From any trouble to the receipt, in a bounded number of keys."""
+        for _ in range(MOST_ACTS):
+            if self.wizard.step is Step.RECEIPT:
+                return
+            self.act()
+        failure = self.wizard.failure
+        raise Stuck(f"{self.wizard.step}, {failure.code if failure else None}; {self.codes}")
+
+    def leave(self) -> None:
+        self.engine.end()
+        self.engine.let_go(PATIENCE)
+        self._parts.close()
+
+
+def new_card(authority: Authority, toml: str = "") -> VirtualCard:
+    return VirtualCard(Profile.parse(toml), authority)
