@@ -44,6 +44,7 @@ class Relay:
         self._peer: dict[socket.socket, socket.socket] = {}
         self._late: list[tuple[float, int, socket.socket, bytes]] = []
         self._count = 0
+        self._silent: set[socket.socket] = set()
         self._down = False
         self._over = False
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -57,6 +58,10 @@ class Relay:
 
     def restore(self) -> None:
         self._down = False
+
+    def silence(self) -> None:
+        """Swallow what the present connections send from now on; neither side is told."""
+        self._silent |= set(self._peer)
 
     def close(self) -> None:
         self._over = True
@@ -106,6 +111,8 @@ class Relay:
             data = end.recv(MOST)
         if not data:
             self._selector.unregister(end)
+        if end in self._silent:
+            return
         self._count += 1  # what came first goes first
         heapq.heappush(
             self._late, (time.monotonic() + self.delay, self._count, self._peer[end], data)
