@@ -40,6 +40,7 @@ KEYS = {
     "f10": b"\x1b[21~",
     "ctrl+c": b"\x03",
     "ctrl+d": b"\x04",
+    "ctrl+l": b"\x0c",
     "ctrl+s": b"\x13",
     "ctrl+z": b"\x1a",
     "ctrl+\\": b"\x1c",
@@ -68,7 +69,6 @@ class Terminal:
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
         self._news = threading.Condition()
-        self._over = False
         self.written = bytearray()  # everything that the program sent to the terminal
         self._left = 0
         self._slave: int | None
@@ -128,12 +128,19 @@ class Terminal:
         end = time.monotonic() + seconds
         while not shown():
             with self._news:
-                left = end - time.monotonic()
-                if left > 0 and not self._over:
-                    self._news.wait(min(left, 0.2))
-            if time.monotonic() > end or (self._over and not shown()):
+                self._news.wait(0.1)
+            ended = self.process.poll() is not None
+            if ended:
+                self._hang_up()  # what it wrote last is read first
+            if (ended or time.monotonic() > end) and not shown():
                 what = "the condition" if callable(wanted) else wanted
                 pytest.fail(f"not on the screen in {seconds:.0f} s: {what}\n{self.text}")
+
+    @property
+    def unread(self) -> int:
+        """Bytes that were typed and that the program has not read yet."""
+        assert self._slave is not None
+        return int(struct.unpack("i", fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)))[0])
 
     @property
     def raw(self) -> bool:
@@ -223,11 +230,8 @@ class Terminal:
             with contextlib.suppress(OSError):  # EIO: nobody holds the other end any more
                 data = os.read(self._master, 65536)
             with self._news:
-                if not data:
-                    self._over = True
-                else:
-                    self.written += data
-                    self._stream.feed(data)
+                self.written += data
+                self._stream.feed(data)
                 self._news.notify_all()
             if not data:
                 return

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
@@ -86,7 +87,10 @@ class Person:
             if time.monotonic() > end or self.app.return_code is not None:
                 pytest.fail(f"{what}: not in time; {self.wizard.step}, {self.code}\n{self.screen}")
             await asyncio.sleep(0.01)
-        await self._pilot.pause()
+        await self._pilot.pause()  # nobody types before the screen stands still
+
+    async def sees(self, text: str) -> None:
+        await self.until(lambda: self.shows(text), text)
 
     async def settled(self) -> None:
         """Until nothing runs in the background."""
@@ -171,6 +175,7 @@ class Person:
             case Step.CARD:
                 await self.press("1")
                 if choice == "2" and not now.account:
+                    await self.until(self._in_a_line, "the account's field")
                     await self.type(ACCOUNT, 0)
                     await self.press("enter")
             case Step.PIN if last_try_open(now):
@@ -186,6 +191,9 @@ class Person:
                 await self.press("enter")
             case _:
                 await self.press("enter")
+
+    def _in_a_line(self) -> bool:
+        return isinstance(self.app.screen.focused, Input)
 
     async def fill_form(self) -> None:
         for text in (FORM_ACCOUNT, FORM_PASSWORD, *FORM):

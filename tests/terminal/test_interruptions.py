@@ -32,8 +32,7 @@ async def said(person: Person, code: str) -> None:
     """The failure shows, in the catalogue's words."""
     await person.fails(code)
     assert person.wizard.failure is not None
-    title = words_for(code, person.wizard.failure.facts, _).title
-    assert person.shows(title), person.screen
+    await person.sees(words_for(code, person.wizard.failure.facts, _).title)
 
 
 async def well_again(person: Person, step: Step) -> None:
@@ -46,7 +45,7 @@ async def well_again(person: Person, step: Step) -> None:
     if step is Step.PIN:
         await person.until(lambda: pin_allowed(person.wizard), "the PIN field")
         field = person.app.screen.query_one("#pin", SecretField)
-        assert field.display
+        await person.until(lambda: field.display, "the PIN field shown")
         assert not field.filled
 
 
@@ -364,8 +363,9 @@ async def test_escape_cancels_the_component_check(authority_folder: Path) -> Non
 
 async def test_escape_cancels_reading_the_card(authority_folder: Path) -> None:
     async with at_the_wizard(authority_folder) as person:
+        await person.go(Step.COMPONENTS, choice=REBIND)
+        person.backends.embedded.delay = SLOW_CARD  # the list looks at the card already
         await person.go(Step.READER, choice=REBIND)
-        person.backends.embedded.delay = SLOW_CARD
         await person.press("enter")
         await cancel(person, Work.READING)
         assert person.wizard.step is Step.READER
@@ -393,7 +393,7 @@ async def test_escape_cancels_sending_the_form(authority_folder: Path) -> None:
         await person.press("ctrl+s")
         await cancel(person, Work.REGISTERING)
         assert person.wizard.undecided
-        assert person.shows(_("Send again"))
+        await person.sees(_("Send again"))
         person.backends.sandbox.faults.clear()
         await to_the_end(person, REGISTER)
         assert person.accounts == 1

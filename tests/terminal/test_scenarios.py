@@ -50,7 +50,9 @@ async def fresh_challenge(person: Person) -> None:
 
 async def restart_pcsc(person: Person) -> None:
     person.backends.embedded.fail(None)
-    await person.again()
+    await person.until(lambda: person.wizard.slots_failure is None, "the readers seen again")
+    if person.code is not None:
+        await person.again()
 
 
 async def another_card(person: Person) -> None:
