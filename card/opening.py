@@ -23,6 +23,7 @@ from card.errors import (
     ModuleSeesNoCard,
 )
 from card.pkcs15 import application
+from card.pkcs15.application import Seen
 from card.pkcs15.card import Pkcs15Card
 from card.port import Card, Connection, HolderCertificate, Readers, Tracer
 from card.recognition import Family
@@ -44,20 +45,21 @@ def open_card(
     tracer: Tracer | None = None,
     modules: Modules = tuple,
     seconds: int = MODULE_SECONDS,
+    seen: Seen | None = None,
 ) -> Card:
     """The card in `reader`, positively recognised and ready for its PIN.
 
     `accepted`: the card categories that the service takes ("HPC", …), None for any. Nothing is
     sent to an NHI or MOICA card. A card that this program does not speak to itself is opened
     through one of `modules` (asked for only then) that is for such cards; `seconds` is the limit
-    for one call of it. Raises WrongCard, ModuleError, CardDataMalformed, CardDataMissing,
-    CertificateError, KeyUnsupported, CardRefused, and what connecting and transmitting raise; the
-    connection is closed then.
+    for one call of it. A card that was `seen` before is not read anew. Raises WrongCard,
+    ModuleError, CardDataMalformed, CardDataMissing, CertificateError, KeyUnsupported, CardRefused,
+    and what connecting and transmitting raise; the connection is closed then.
     """
     connection = readers.connect(reader)
     try:
         family = recognition.by_atr(connection.atr)
-        card = _open(connection, family, accepted, tracer)
+        card = _open(connection, family, accepted, tracer, seen)
     except BaseException:
         connection.close()
         raise
@@ -77,6 +79,7 @@ def _open(
     family: Family | None,
     accepted: Collection[str] | None,
     tracer: Tracer | None,
+    seen: Seen | None,
 ) -> Card | None:
     """The card by our own commands; None where it has no application that we know."""
     if family is Family.NHI:
@@ -90,7 +93,7 @@ def _open(
             selection = application.find(channel)
         except CardUnknown:
             return None
-        contents = application.read(channel, selection, can.short_file_ids)
+        contents = application.read(channel, selection, can.short_file_ids, seen)
     holder = _judged(contents.certificate, accepted)
     key = signing_key(holder.der)
     return Pkcs15Card(connection, channel, contents, holder, key)

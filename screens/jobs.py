@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from card.components import Finding
     from card.desk import Desk, Place
     from card.pkcs11.modules import Module
+    from card.pkcs15.application import Seen
     from client.errors import ClientError
     from screens.findings import ServiceChoice
     from screens.offers import Offer, Plan, Transfer
@@ -196,19 +197,27 @@ def _crypto() -> str:
     return f"cryptography {cryptography.__version__}"
 
 
-def open_card(backends: Backends, reader: str, service: ServiceDescription | None) -> Card:
+def open_card(
+    backends: Backends, reader: str, service: ServiceDescription | None, seen: Seen | None = None
+) -> Card:
     """Open and check the card in `reader`, of the categories that the service accepts."""
-    return _opened(backends, reader, accepted_by(service))
+    return _opened(backends, reader, accepted_by(service), seen)
 
 
 def look(
-    backends: Backends, desk: Desk, slots: Iterable[Slot], accepted: Collection[str] | None
+    backends: Backends,
+    desk: Desk,
+    slots: Iterable[Slot],
+    accepted: Collection[str] | None,
+    seen: Seen | None = None,
 ) -> tuple[Place, ...]:
     """Whose card of which kind lies in each reader; the usable ones stay open on the desk."""
-    return desk.look(slots, lambda reader: _opened(backends, reader, None), accepted)
+    return desk.look(slots, lambda reader: _opened(backends, reader, None, seen), accepted)
 
 
-def _opened(backends: Backends, reader: str, accepted: Collection[str] | None) -> Card:
+def _opened(
+    backends: Backends, reader: str, accepted: Collection[str] | None, seen: Seen | None
+) -> Card:
     from card.opening import open_card
 
     return open_card(
@@ -217,6 +226,7 @@ def _opened(backends: Backends, reader: str, accepted: Collection[str] | None) -
         accepted=accepted,
         tracer=backends.tracer,
         modules=backends.modules,
+        seen=seen,
     )
 
 

@@ -21,6 +21,7 @@ from tui.worker import Worker
 if TYPE_CHECKING:
     from card.desk import Desk, Place
     from card.pin import Pin
+    from card.pkcs15.application import Seen
     from card.port import Card, Readers, Slot
     from client.port import Challenge, Receipt, Service, ServiceDescription, Session
     from screens.jobs import Backends, Equipment
@@ -65,6 +66,7 @@ class Engine:
         self._generation = 0
         self._card: Card | None = None
         self._desk: Desk | None = None
+        self._seen: Seen | None = None
         self._looking = False
         self._service: Service | None = None
         self._jobs = Worker("jobs", self._defect)
@@ -248,7 +250,7 @@ class Engine:
         def job() -> wizard.CardOnTable:
             self._close_card()
             taken = self._desk.take(reader) if self._desk is not None else None
-            self._card = taken or open_card(self._backends, reader, state.service)
+            self._card = taken or open_card(self._backends, reader, state.service, self._the_seen())
             return on_table(self._card)
 
         self._become(state)
@@ -404,7 +406,9 @@ class Engine:
             places: tuple[Place, ...] | None = None
             try:
                 self._desk = self._desk or Desk()
-                places = look(self._backends, self._desk, slots, accepted_by(service))
+                places = look(
+                    self._backends, self._desk, slots, accepted_by(service), self._the_seen()
+                )
             finally:
                 self._post(partial(self._looked, places))
 
@@ -491,6 +495,14 @@ class Engine:
             self._card.close()
             self._card = None
 
+    def _the_seen(self) -> Seen:
+        """What this person's run has read of cards; on the worker thread."""
+        if self._seen is None:
+            from card.pkcs15.application import Seen
+
+            self._seen = Seen()
+        return self._seen
+
     def _clear_desk(self) -> None:
         if self._desk is not None:
             self._desk.close()
@@ -499,6 +511,7 @@ class Engine:
         """On the worker thread: let go of the cards, and sign out."""
         self._close_card()
         self._clear_desk()
+        self._seen = None
         if session is not None and self._service is not None:
             from client.errors import ClientError
 

@@ -34,17 +34,36 @@ _Object = TypeVar("_Object")
 
 @dataclass(frozen=True)
 class Contents:
-    """What one signing key needs, read from its card once; all of it public.
-
-    Two cards with the same `token.serial` and certificate length may be taken for the same one,
-    so a cache of Contents can be keyed by these.
-    """
+    """What one signing key needs, read from its card once; all of it public."""
 
     application: Command  # the SELECT that found it, to be sent again before every use
     token: TokenInfo
     key: PrivateKey
     pin: PinObject
     certificate: bytes = field(repr=False)  # DER
+
+
+class Seen:
+    """What was read of the cards of one person's run, so that one that comes back is not read anew.
+
+    A card is known by the whole of its EF.TokenInfo, read again each time: serial number, and what
+    changes when it is written to. What came from memory is never trusted with more than a reading:
+    the tries are asked of the card, and the signature is checked under the certificate.
+    """
+
+    def __init__(self) -> None:
+        self._contents: dict[bytes, Contents] = {}
+
+    def recall(self, token_info: bytes) -> Contents | None:
+        return self._contents.get(token_info)
+
+    def keep(self, token_info: bytes, contents: Contents) -> None:
+        """Remember; a card without a serial number cannot be told from another."""
+        if contents.token.serial:
+            self._contents[token_info] = contents
+
+    def forget(self) -> None:
+        self._contents.clear()
 
 
 def find(channel: Channel) -> Command:
@@ -73,15 +92,21 @@ def reselect(channel: Channel, application: Command) -> None:
         raise CardRefused(Ins.SELECT, response.sw)
 
 
-def read(channel: Channel, application: Command, short_ids: bool) -> Contents:
-    """Read the selected application and choose its signing key.
+def read(
+    channel: Channel, application: Command, short_ids: bool, seen: Seen | None = None
+) -> Contents:
+    """Read the selected application and choose its signing key; `seen` is asked first.
 
     Raises CardDataMalformed, CardDataMissing naming what a signature lacks, CardRefused, and what
     Channel.send raises.
     """
     files = Files(channel, short_ids)
+    seen = seen or Seen()
+    token, token_info = files.read(TOKEN_INFO, "EF.TokenInfo", _token_info)
+    recalled = seen.recall(token_info)
+    if recalled is not None:
+        return recalled
     directory = files.read(ODF, "EF.ODF", objects.directory)
-    token = files.read(TOKEN_INFO, "EF.TokenInfo", objects.token_info)
 
     def collect(
         locations: tuple[Location, ...], file: str, parse: Callable[[bytes], tuple[_Object, ...]]
@@ -101,7 +126,7 @@ def read(channel: Channel, application: Command, short_ids: bool) -> Contents:
     keys = collect(directory.private_keys, "PrKDF", objects.private_keys)
     certificates = collect(directory.certificates, "CDF", objects.certificates)
     key, certificate = _signing_pair(keys, certificates)
-    return Contents(
+    contents = Contents(
         application=application,
         token=token,
         key=key,
@@ -112,6 +137,13 @@ def read(channel: Channel, application: Command, short_ids: bool) -> Contents:
             else files.read(certificate.path, "certificate", _whole_certificate, single=True)
         ),
     )
+    seen.keep(token_info, contents)
+    return contents
+
+
+def _token_info(data: bytes) -> tuple[TokenInfo, bytes]:
+    """The file's object, and its encoding without what pads it."""
+    return objects.token_info(data), tlv.first(data, "EF.TokenInfo").encoded
 
 
 def _select_aid(aid: bytes) -> Command:

@@ -48,6 +48,7 @@ class Pkcs15Card:
         self._contents = contents
         self._certificate = certificate
         self._key = key
+        self._told: int | None = None  # the tries in the card's answer to the last VERIFY
 
     @property
     def reader(self) -> str:
@@ -73,11 +74,19 @@ class Pkcs15Card:
         )
 
     def tries_left(self) -> int | None:
+        """As the port says; what the card has just told after a wrong PIN is not asked again.
+
+        It serves once, and only to be shown: `sign` asks before every VERIFY.
+        """
+        told, self._told = self._told, None
+        if told is not None:
+            return told
         with self._connection.transaction():
             self._enter()
             return self._ask_tries()
 
     def sign(self, pin: Pin, message: bytes, tries_shown: int | None) -> Signature:
+        self._told = None
         with pin.spend() as characters:
             self._check(pin)
             with self._connection.transaction():
@@ -140,7 +149,7 @@ class Pkcs15Card:
                 data[index] = 0
         if response.sw == SW.OK:
             return
-        tries = apdu.tries_left(response.sw)
+        self._told = tries = apdu.tries_left(response.sw)
         if tries == 0:
             raise PinBlocked
         if tries is None and response.sw != SW.VERIFICATION_FAILED:

@@ -13,14 +13,23 @@ from pathlib import Path
 from figure import Figure
 from pcscd import Pcscd, wait_until
 
+from card.errors import PinWrong
+from card.opening import open_card
+from card.pin import Pin
+from card.pkcs15.application import Seen
+from card.port import Card
 from card.virtual import vpcd
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
 from card.virtual.profile import Profile
+from card.virtual.readers import EmbeddedReaders
 from client.sandbox.server import Sandbox
 
 ROOT = Path(__file__).parents[2]
 MOST = 24  # what was promised of one binding
+# From the card inserted to the token made, and for a card that this run has seen before.
+MOST_SHORT, MOST_EXTENDED, MOST_SEEN = 19, 16, 6
+READER, MESSAGE = "Bench 00 00", bytes(64)
 SECONDS = 60
 ACCOUNT, PASSWORD = "bench-nurse", b"Bench-password-1"
 
@@ -91,6 +100,49 @@ def bind(sandbox: Sandbox, pin: bytes, environment: Mapping[str, str]) -> None:
         )
 
 
+def _sign(card: Card, pin: bytes) -> None:
+    """Tries shown, one entry, one signature."""
+    entered = Pin()
+    for byte in pin:
+        entered.append(byte)
+    card.sign(entered, MESSAGE, card.tries_left())
+
+
+def _token(profile: Profile, authority: Authority) -> int:
+    """The commands of a card that nobody has seen before."""
+    card = VirtualCard(profile, authority)
+    _sign(open_card(EmbeddedReaders({READER: card}), READER), profile.pin.value)
+    return card.transmitted
+
+
+def _token_again(profile: Profile, authority: Authority) -> tuple[int, int]:
+    """The commands of the entry after a wrong PIN, and of a card put in once more."""
+    card = VirtualCard(profile, authority)
+    readers, seen = EmbeddedReaders({READER: card}), Seen()
+    opened = open_card(readers, READER, seen=seen)
+    try:
+        _sign(opened, b"wrong-99")
+    except PinWrong:
+        before = card.transmitted
+    _sign(opened, profile.pin.value)
+    after_wrong = card.transmitted - before
+    readers.insert(READER, card)
+    before = card.transmitted
+    _sign(open_card(readers, READER, seen=seen), profile.pin.value)
+    return after_wrong, card.transmitted - before
+
+
+def _with_pkcs11_tool(folder: Path, pin: bytes, environment: Mapping[str, str]) -> None:
+    """OpenSC's module: log in, find the key, sign."""
+    (folder / "message").write_bytes(MESSAGE)
+    output(
+        environment,
+        *("pkcs11-tool", "--login", "--pin", pin.decode(), "--sign", "--id", "01"),
+        *("--mechanism", "SHA256-RSA-PKCS", "--input-file", str(folder / "message")),
+        *("--output-file", str(folder / "signature")),
+    )
+
+
 def _with_opensc(folder: Path, pin: bytes, environment: Mapping[str, str]) -> None:
     """What a script would do instead: read the certificate and sign a digest."""
     (folder / "digest").write_bytes(bytes(32))
@@ -129,7 +181,36 @@ def measure(runs: int) -> list[Figure]:
         for _ in range(min(runs, 2)):
             ours.append(spent(lambda: bind(sandbox, pin, environment)))
             theirs.append(spent(lambda: _with_opensc(folder, pin, environment)))
+        module = (spent(lambda: _with_pkcs11_tool(folder, pin, environment)),)
+    long, short = Profile(), Profile(extended_length=False)
+    after_wrong, again = _token_again(long, authority)
+    reference = "pkcs11-tool --login --sign"
     return [
+        Figure(
+            "one token, extended length",
+            "APDUs",
+            reference,
+            (_token(long, authority),),
+            module,
+            most=MOST_EXTENDED,
+        ),
+        Figure(
+            "one token, short length",
+            "APDUs",
+            reference,
+            (_token(short, authority),),
+            module,
+            most=MOST_SHORT,
+        ),
+        Figure(
+            "the entry after a wrong PIN",
+            "APDUs",
+            reference,
+            (after_wrong,),
+            module,
+            most=MOST_SEEN,
+        ),
+        Figure("one token, card put in again", "APDUs", reference, (again,), module),
         Figure(
             "one binding",
             "APDUs",
@@ -137,5 +218,5 @@ def measure(runs: int) -> list[Figure]:
             tuple(ours),
             tuple(theirs),
             most=MOST,
-        )
+        ),
     ]

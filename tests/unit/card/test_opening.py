@@ -25,8 +25,10 @@ from card.errors import (
     CertificateNotYetValid,
     CertificateUsage,
     KeyUnsupported,
+    PinWrong,
 )
 from card.opening import open_card
+from card.pkcs15.application import Seen
 from card.port import CardCategory, Exchange, PinRules
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
@@ -315,3 +317,50 @@ def test_a_small_rsa_key_is_refused_before_any_pin(authority: Authority) -> None
     )
     with pytest.raises(KeyUnsupported):
         signing_key(small)
+
+
+def test_a_card_that_comes_back_is_not_read_anew(make_scripted: MakeScripted) -> None:
+    readers = make_scripted()
+    seen = Seen()
+    first = open_card(readers, READER, seen=seen)
+    read = len(readers.commands)
+    readers.card.reset()
+    again = open_card(readers, READER, seen=seen)
+    assert len(readers.commands) - read == 2  # SELECT, and READ BINARY of EF.TokenInfo
+    assert again.certificate == first.certificate
+    assert again.sign(pin_of(b"Test-123"), MESSAGE, again.tries_left()).algorithm == "ES256"
+    seen.forget()
+    before = len(readers.commands)
+    open_card(readers, READER, seen=seen)
+    assert len(readers.commands) - before == read
+
+
+def test_another_card_is_never_taken_for_one_that_was_seen(make_scripted: MakeScripted) -> None:
+    seen = Seen()
+    for serial, holder in (("TEST01", "測試員甲"), ("TEST02", "測試員乙")):
+        toml = f'serial = "{serial}"\n[certificate]\nholder = "{holder}"\n{EC}'
+        assert open_card(make_scripted(toml), READER, seen=seen).certificate.holder == holder
+
+
+def test_a_card_without_a_serial_number_is_read_every_time(make_scripted: MakeScripted) -> None:
+    seen = Seen()
+    counts = []
+    for _ in range(2):
+        readers = make_scripted()
+        _Changed.card(readers, 0x5032, bytes.fromhex("3007020100030206C0"))
+        open_card(readers, READER, seen=seen)
+        counts.append(len(readers.commands))
+    assert counts[0] == counts[1]
+
+
+def test_after_a_wrong_pin_a_binding_takes_six_commands(make_scripted: MakeScripted) -> None:
+    """The tries stand in the answer to VERIFY; they are asked again before the next one."""
+    readers = make_scripted()
+    card = open_card(readers, READER)
+    with pytest.raises(PinWrong):
+        card.sign(pin_of(b"wrong-99"), MESSAGE, card.tries_left())
+    before = len(readers.commands)
+    card.sign(pin_of(b"Test-123"), MESSAGE, card.tries_left())
+    assert [c[1] for c in readers.commands[before:]] == [0xA4, 0x20, 0x20, 0x22, 0x2A, 0xA4]
+    assert card.tries_left() == 3  # asked: the card says nothing of its tries after the right one
+    assert readers.verifies == 2
