@@ -79,6 +79,17 @@ class SecretEntered(Message):
         return []
 
 
+class FormLeft(Message):
+    """The person looks at something else; `fields` is what stood in the form, without secrets."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self.fields = fields
+        super().__init__()
+
+    def __rich_repr__(self) -> list[str]:
+        return []
+
+
 class FormSubmitted(Message):
     """The account form was filled in; secret fields are bytearrays."""
 

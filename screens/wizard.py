@@ -155,6 +155,7 @@ class Wizard:
     challenge: Challenge | None = None
     last_try_confirmed: bool = False  # a typed confirmation, for this one try
     verification: Verification | None = None
+    draft: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     refused_fields: frozenset[str] = frozenset()
     session: Session | None = None
     submission: Submission | None = None
@@ -381,6 +382,11 @@ def enter_account(wizard: Wizard) -> Wizard:
     )
 
 
+def keep_draft(wizard: Wizard, fields: Mapping[str, str]) -> Wizard:
+    """What stands in the account form, without its secrets, for when the person comes back."""
+    return replace(wizard, draft=fields)
+
+
 def register(wizard: Wizard, submission: Submission) -> Wizard:
     """Send the new account; an undecided submission goes again as it was."""
     return replace(
@@ -416,6 +422,7 @@ def bound(wizard: Wizard, receipt: Receipt) -> Wizard:
         step=Step.RECEIPT,
         busy=None,
         receipt=receipt,
+        draft=MappingProxyType({}),
         submission=None,
         session=None,
         failure=None,

@@ -81,6 +81,8 @@ class WizardApp(App[int], inherit_bindings=False):
         self.bilingual = bilingual
         self.rule = "-" if ascii_lines else "─"
         self.policy = policy
+        if policy.turn is not None:
+            policy.turn.attach(self)
         self.unexpected: str | None = None  # the type of the exception that ended the program
         self._disable_tooltips = self._disable_notifications = True  # two widgets on each screen
         self._painter = Painter()
@@ -113,7 +115,7 @@ class WizardApp(App[int], inherit_bindings=False):
         if not self.is_headless:
             end_cleanly(self)
         if self.policy.turn is not None:
-            self.policy.turn.begin(self)
+            self.policy.turn.begin()
         self.call_after_refresh(self._warm_up)
 
     def _warm_up(self) -> None:
@@ -171,6 +173,8 @@ class WizardApp(App[int], inherit_bindings=False):
     # --- showing ----------------------------------------------------------------------------------
 
     def _changed(self, old: Wizard, new: Wizard) -> None:
+        if self.return_code is not None:  # the screens are on their way out already
+            return
         if self.policy.turn is not None and self.policy.turn.changed(old, new):
             return
         if new.step is old.step:
@@ -298,6 +302,9 @@ class WizardApp(App[int], inherit_bindings=False):
 
     def on_secret_entered(self, event: messages.SecretEntered) -> None:
         self.engine.secret(event.secret)
+
+    def on_form_left(self, event: messages.FormLeft) -> None:
+        self.engine.keep_draft(event.fields)
 
     def on_form_submitted(self, event: messages.FormSubmitted) -> None:
         self.engine.submit(event.fields)

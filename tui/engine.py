@@ -171,6 +171,9 @@ class Engine:
         else:
             secret.wipe()
 
+    def keep_draft(self, fields: Mapping[str, str]) -> None:
+        self._become(wizard.keep_draft(self.wizard, fields))
+
     def submit(self, fields: Mapping[str, str | bytearray]) -> None:
         """Send the account form, once; see `go_on` for sending it again."""
         if self.wizard.busy is None and not self.wizard.undecided:

@@ -77,6 +77,9 @@ class Guide:
         else:
             self._next()
 
+    def keep_draft(self, fields: Mapping[str, str]) -> None:
+        """Nothing is typed in the guide."""
+
     def submit(self, fields: Mapping[str, str | bytearray]) -> None:
         """Whatever was typed is wiped at once."""
         for value in fields.values():

@@ -15,7 +15,7 @@ from client.port import FieldKind, FormField
 from screens.form_rules import COMPLAINTS, complaint_about
 from screens.frame import StepScreen
 from screens.language import N_
-from screens.messages import Continued, FormSubmitted
+from screens.messages import Continued, FormLeft, FormSubmitted
 from screens.picker import Picker
 from screens.prose import Prose
 from screens.secret_field import SecretField
@@ -89,9 +89,8 @@ class FormScreen(StepScreen):
 
     def on_mount(self) -> None:
         self._complaints: dict[str, str] = {}
-        self._chosen: set[int] = set()
-        for field in self.query(Input):
-            field.cursor_blink = False
+        for index, field in enumerate(self._fields):
+            self._restore(index, field)
         super().on_mount()
         if self._fields:
             self.query_one("#field-0").focus()
@@ -153,6 +152,29 @@ class FormScreen(StepScreen):
         else:
             self.focus_next()
 
+    def _restore(self, index: int, field: FormField) -> None:
+        """Put back what stood in a field before; a secret and a consent are given anew."""
+        kept = self.wizard.draft.get(field.name, "")
+        widget = self.query_one(f"#field-{index}")
+        if isinstance(widget, Input):
+            widget.cursor_blink = False
+            widget.value = kept
+        elif isinstance(widget, Picker):
+            values = [choice.value for choice in field.choices]
+            widget.index = values.index(kept) if kept in values else 0
+
+    def _draft(self) -> dict[str, str]:
+        given_anew = {FieldKind.SECRET, FieldKind.CONSENT}
+        return {
+            field.name: str(self._value(index, field))
+            for index, field in enumerate(self._fields)
+            if field.kind not in given_anew
+        }
+
+    def action_go_back(self) -> None:
+        self.post_message(FormLeft(self._draft()))
+        super().action_go_back()
+
     def _value(self, index: int, field: FormField) -> str | bytearray:
         """What is filled in; empty where nothing is. A secret's bytes are the caller's to wipe."""
         widget = self.query_one(f"#field-{index}")
@@ -173,6 +195,7 @@ class FormScreen(StepScreen):
         found = ((field.name, complaint_about(field, values[field.name])) for field in self._fields)
         self._complaints = {name: why for name, why in found if why is not None}
         if not self._complaints:
+            self.post_message(FormLeft(self._draft()))
             self.post_message(FormSubmitted({name: v for name, v in values.items() if v}))
             return
         for value in values.values():

@@ -334,3 +334,15 @@ def test_in_no_state_may_a_pin_be_typed_that_should_not(state: Wizard, events: l
             assert state.challenge is not None
             assert state.busy is None
             assert not state.card_gone
+
+
+def test_what_stood_in_the_form_is_kept_until_it_is_bound() -> None:
+    drafted = wizard.keep_draft(AT_FORM, {"name": "王測試"})
+    lost = wizard.failed(
+        wizard.register(drafted, Submission("k")), Failure("service.verification.expired")
+    )
+    assert lost.draft == {"name": "王測試"}
+    assert "王測試" not in repr(lost)
+    done = wizard.bound(wizard.register(drafted, Submission("k")), RECEIPT)
+    assert done.draft == {}
+    assert wizard.start(lost, Purpose.REGISTER).draft == {}
