@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from headless import Desk, new_card
+from headless import ACCOUNT, PASSWORD, Desk, new_card
 from raw_server import identity
 from relay import Relay
 
@@ -24,7 +24,8 @@ def authority() -> Authority:
 def desk(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("service")
     with Sandbox(folder, trusted_card_roots=[authority.chain_pem]) as sandbox:
-        yield Desk(sandbox, sandbox.url, sandbox.ca_file, new_card(authority))
+        sandbox.seed_account(ACCOUNT, PASSWORD)
+        yield Desk(sandbox.database, sandbox.url, sandbox.ca_file, new_card(authority))
 
 
 class Behind(Sandbox):
@@ -49,4 +50,5 @@ def relayed(
         with sandbox:
             relay.target = sandbox._port
             relay.onwards = ssl.create_default_context(cafile=str(sandbox.ca_file))
-            yield Desk(sandbox, relay.url, server.ca_file, new_card(authority)), relay
+            sandbox.seed_account(ACCOUNT, PASSWORD)
+            yield Desk(sandbox.database, relay.url, server.ca_file, new_card(authority)), relay

@@ -24,7 +24,6 @@ from card.virtual.readers import EmbeddedReaders
 from client.https import HttpsService
 from client.port import Service
 from client.purpose import Purpose
-from client.sandbox.server import Sandbox
 from screens.troubleshooting.catalogue import entry
 from screens.wizard import Step, Wizard, last_try_open, pin_allowed
 from tui.demo import DemoBackends
@@ -130,7 +129,7 @@ class Parts(DemoBackends):
 class Desk:
     """One card in one reader, one service; used for cell after cell."""
 
-    sandbox: Sandbox
+    database: Path
     url: str
     ca: Path
     card: VirtualCard
@@ -138,15 +137,18 @@ class Desk:
     breaker: Breaker = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sandbox.seed_account(ACCOUNT, PASSWORD)
-        self.fresh()
+        self.lay_out()
 
-    def fresh(self) -> None:
-        """A new day: tries, readers and the service's bindings as they were in the beginning."""
+    def lay_out(self) -> None:
+        """The card in its reader, with all its tries."""
         self.card.reset()
         self.card.tries_left = self.card.profile.pin.tries_left
         self.breaker = Breaker(EmbeddedReaders({READER: self.card}))
-        with closing(sqlite3.connect(self.sandbox.database, timeout=30)) as db:
+
+    def fresh(self) -> None:
+        """A new day: the card, and the service's bindings, as they were in the beginning."""
+        self.lay_out()
+        with closing(sqlite3.connect(self.database, timeout=30)) as db:
             for table in (
                 "answers",
                 "receipts",
@@ -160,7 +162,7 @@ class Desk:
             db.commit()
 
     def rows(self, query: str, *values: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(f"file:{self.sandbox.database}?mode=ro", uri=True)) as db:
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as db:
             return db.execute(query, values).fetchall()
 
     def bound(self) -> list[tuple[object, ...]]:
