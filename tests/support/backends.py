@@ -1,0 +1,209 @@
+"""Every way to a card behind one face, so that the same tests can be run over each of them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+import softhsm
+from parts import card_in_reader
+from pcscd import Pcscd
+from softhsm import SoftToken
+from test_pcsc import other_program
+from test_pkcs11 import OPENSC, SOURCE, compile_module
+
+from card.errors import PcscServiceStopped
+from card.opening import open_card, through_module
+from card.pcsc import PcscReaders
+from card.pkcs11.modules import named
+from card.port import Card, Readers
+from card.virtual.authority import Authority
+from card.virtual.card import VirtualCard
+from card.virtual.profile import Profile
+from card.virtual.readers import EmbeddedReaders
+
+READER = "Embedded 00 00"
+SECONDS = 60
+ACCEPTED = frozenset({"HPC"})
+HPC_ATR = 'kind = "foreign"\natr = "3BF91800008131FE4550565F4A3244303831B6"\n'
+FINAL_TRY, LOCKED = "20000", "40000"  # CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED
+
+
+class Backend(Protocol):
+    """One way to cards, with the card of one test in its reader.
+
+    `counts`: it tells the tries before a PIN was wrong. `commands`: each APDU is our own.
+    """
+
+    counts: bool
+    commands: bool
+
+    def insert(self, profile: str) -> None:
+        """Put a card of this profile (TOML) in."""
+        ...
+
+    def open(self) -> Card:
+        """As the wizard does, for a service that takes an HPC only."""
+        ...
+
+    @property
+    def verifies(self) -> int:
+        """How often a PIN reached the card, counted by the card or its module."""
+        ...
+
+    def hold(self) -> None:
+        """Another program takes the card for itself."""
+        ...
+
+    def restart(self) -> None:
+        """The PC/SC service ends and comes back, and the card lies in its reader again."""
+        ...
+
+
+class Embedded:
+    """The virtual card in this process."""
+
+    counts = commands = True
+
+    def __init__(self, authority: Authority, kind: str = "") -> None:
+        self._authority = authority
+        self._kind = kind
+        self._readers = EmbeddedReaders()
+        self._readers.plug(READER)
+        self._card: VirtualCard | None = None
+
+    def insert(self, profile: str) -> None:
+        self._card = VirtualCard(Profile.parse(self._kind + profile), self._authority)
+        self._readers.insert(READER, self._card)
+
+    def open(self) -> Card:
+        return open_card(self._readers, READER, accepted=ACCEPTED)
+
+    @property
+    def verifies(self) -> int:
+        assert self._card is not None
+        return self._card.verify_count
+
+    def hold(self) -> None:
+        self._readers.hold(READER, True)
+
+    def restart(self) -> None:
+        assert self._card is not None
+        self._readers.fail(PcscServiceStopped())
+        self._readers.remove(READER)
+        self._readers.fail(None)
+        self._readers.insert(READER, self._card)
+
+
+class ThroughPcsc:
+    """The virtual card in vpcd's reader, by our own APDUs through the real pcscd."""
+
+    counts = commands = True
+
+    def __init__(
+        self, authority: Authority, stack: ExitStack, pcscd: Pcscd, kind: str = ""
+    ) -> None:
+        self._authority = authority
+        self._pcscd = pcscd
+        self._kind = kind
+        self._outer = stack
+        self._lying = stack.enter_context(ExitStack())
+        self._readers = PcscReaders()
+        stack.callback(self._readers.close)
+        self._card: VirtualCard | None = None
+
+    @property
+    def readers(self) -> Readers:
+        return self._readers
+
+    def insert(self, profile: str) -> None:
+        self._card = VirtualCard(Profile.parse(self._kind + profile), self._authority)
+        self._lie()
+
+    def _lie(self) -> None:
+        assert self._card is not None
+        self._lying.close()
+        self._lying.enter_context(card_in_reader(self._pcscd, self._card))
+
+    def open(self) -> Card:
+        return open_card(self._readers, self._pcscd.readers[0], accepted=ACCEPTED)
+
+    @property
+    def verifies(self) -> int:
+        assert self._card is not None
+        return self._card.verify_count
+
+    def hold(self) -> None:
+        how = ("SCARD_SHARE_EXCLUSIVE", "SCARD_LEAVE_CARD")
+        self._lying.enter_context(other_program(self._pcscd, self._pcscd.readers[0], *how))
+
+    def restart(self) -> None:
+        self._pcscd.stop()
+        self._lying.close()
+        self._pcscd.start()
+        self._lie()
+
+
+class ThroughOpenSC(ThroughPcsc):
+    """The same card through OpenSC's PKCS#11 module."""
+
+    counts = commands = False
+
+    def insert(self, profile: str) -> None:
+        super().insert(profile)
+        assert self._card is not None
+        driver = f'card_atr {self._card.atr.hex(":")} {{ driver = "MaskTech"; }}'
+        Path(os.environ["OPENSC_CONF"]).write_text(
+            f"app default {{ {driver} framework pkcs15 {{ use_file_caching = no; }} }}\n"
+        )
+
+    def open(self) -> Card:
+        reader = self._pcscd.readers[0]
+        return through_module(self._readers, reader, [OPENSC], ACCEPTED, SECONDS)
+
+
+class ThroughSoftHsm:
+    """A SoftHSM token for the vendor's card; its module counts C_Login into a file."""
+
+    counts = commands = False
+
+    def __init__(self, authority: Authority, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._authority = authority
+        self._folder = folder
+        self._environment = monkeypatch
+        self._logins = folder / "logins"
+        self._logins.touch()
+        self._module = compile_module(
+            folder / "counting.so", SOURCE.read_text("ascii"), f'-DSOFTHSM="{softhsm.MODULE}"'
+        )
+        self._readers = EmbeddedReaders({READER: VirtualCard(Profile.parse(HPC_ATR))})
+
+    def insert(self, profile: str) -> None:
+        """Its flags show what the profile's PIN says of tries; it counts none itself."""
+        tries = Profile.parse(profile).pin.tries_left
+        token = SoftToken.create(self._folder, self._authority, profile)
+        self._environment.setenv("SOFTHSM2_CONF", str(token.configuration))
+        self._environment.setenv("LOGINS", str(self._logins))
+        self._environment.setenv("FLAGS", {0: LOCKED, 1: FINAL_TRY}.get(tries, "0"))
+        self._environment.delenv("UNRULY", raising=False)
+
+    def open(self) -> Card:
+        modules = (named(self._module),)
+        return open_card(
+            self._readers, READER, accepted=ACCEPTED, modules=lambda: modules, seconds=SECONDS
+        )
+
+    @property
+    def verifies(self) -> int:
+        return self._logins.stat().st_size
+
+    def hold(self) -> None:
+        self._readers.hold(READER, True)
+
+    def restart(self) -> None:
+        """Nothing of it hangs on PC/SC but finding the reader."""
+        self._readers.fail(PcscServiceStopped())
+        self._readers.fail(None)
