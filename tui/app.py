@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -29,6 +30,7 @@ from tui.terminal import end_cleanly
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from textual.driver import Driver
     from textual.screen import Screen
 
     from screens.findings import Finding
@@ -104,6 +106,13 @@ class WizardApp(App[int], inherit_bindings=False):
     @property
     def actions(self) -> frozenset[Action]:
         return self.policy.actions
+
+    def get_driver_class(self) -> type[Driver]:
+        if sys.platform == "win32":
+            return super().get_driver_class()
+        from tui.driver import SleepingDriver
+
+        return SleepingDriver
 
     def get_default_screen(self) -> Screen[None]:
         """The first screen at once: a default one below it would cost a tenth of the start."""

@@ -12,7 +12,6 @@ from screens.language import Language
 from tui.arguments import LANGUAGES, parser
 from tui.terminal import (
     CONSOLE_NOTE,
-    accept_any_bytes,
     bare_console,
     full_screen_possible,
     prepare_environment,
@@ -271,7 +270,6 @@ def _app(backends: Backends, options: argparse.Namespace, hint: str = "") -> Wiz
 
 def _full_screen(app: WizardApp) -> int:
     """Run the wizard; a defect ends with a calm sentence, never with a traceback."""
-    accept_any_bytes()
     app.run(mouse=False)
     if app.unexpected is not None:
         from tui.line import Reporter

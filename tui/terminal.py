@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import os
-import select
 import signal
 import sys
 from functools import partial
@@ -22,7 +20,6 @@ CONSOLE_NOTE = N_(
     "This console has no Chinese characters. For Chinese, start kmscon; or start fbterm, and in "
     "it hca-bind --lang zh."
 )
-HANGUP_CHECK_SECONDS = 2.0
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 
 
@@ -49,20 +46,8 @@ def prepare_environment() -> None:
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 
-def accept_any_bytes() -> None:
-    """Let invalid UTF-8 from the keyboard (Big5, 8-bit Meta) show as `�` instead of ending us."""
-    if sys.platform == "win32":
-        return
-    from textual.drivers import linux_driver  # its input thread looks the decoder up by name
-
-    def replacing(encoding: str) -> partial[codecs.IncrementalDecoder]:
-        return partial(codecs.getincrementaldecoder(encoding), errors="replace")
-
-    vars(linux_driver)["getincrementaldecoder"] = replacing
-
-
 def end_cleanly(app: App[int]) -> None:
-    """Make signals and a vanished terminal end the program with the terminal restored.
+    """Make signals end the program with the terminal restored.
 
     Called on the running event loop. Exit status 128 + n, as shells report a signal.
     """
@@ -71,14 +56,3 @@ def end_cleanly(app: App[int]) -> None:
     loop = asyncio.get_running_loop()
     for number in ENDING_SIGNALS:
         loop.add_signal_handler(number, partial(app.exit, None, 128 + number))
-    app.set_interval(HANGUP_CHECK_SECONDS, partial(_end_if_hung_up, app))
-
-
-def _end_if_hung_up(app: App[int]) -> None:
-    """A parent may ignore SIGHUP for us; then a gone terminal shows only as POLLHUP."""
-    poll = select.poll()
-    poll.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, select.POLLHUP)
-    if any(
-        flags & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, flags in poll.poll(0)
-    ):
-        app.exit(return_code=128 + signal.SIGHUP)

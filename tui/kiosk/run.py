@@ -17,7 +17,7 @@ from tui.kiosk.process import seal, start_scrubbed
 from tui.kiosk.settings import KioskSettings, load
 from tui.kiosk.supervisor import Supervisor
 from tui.kiosk.tty import Tty
-from tui.terminal import accept_any_bytes, bare_console, full_screen_possible, prepare_environment
+from tui.terminal import bare_console, full_screen_possible, prepare_environment
 
 if TYPE_CHECKING:
     from tui.app import WizardApp
@@ -38,7 +38,6 @@ def kiosk(path: Path) -> int:
         raise TerminalUnfit
     seal(os.environ.get(TERM, ""), settings.pcsc_socket)
     prepare_environment()
-    accept_any_bytes()
     import tui.app  # noqa: F401 - once, here: each turn then begins at once
 
     board = Board()
