@@ -39,7 +39,7 @@ class WelcomeScreen(StepScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.query_one(Menu).focus()
+        self.set_focus(self.query_one(Menu))  # at once: the first frame shows it
 
     def fill(self, wizard: Wizard) -> None:
         _ = self.words
