@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import apdus
+import binding
+import counts
 import download
 import first_frame
 import passthrough
-from figure import as_json, as_table
+import progress
+import waiting
+from figure import Figure, as_json, as_table
+from world import World, world
+
+
+def alone(measure: Callable[[int], list[Figure]]) -> Callable[[World, int], list[Figure]]:
+    """A measurement that brings its own daemons."""
+    return lambda _world, runs: measure(runs)
+
 
 MEASUREMENTS = {
     "first-frame": first_frame.measure,
-    "apdus": apdus.measure,
-    "passthrough": passthrough.measure,
-    "download": download.measure,
+    "binding": binding.measure,
+    "progress": progress.measure,
+    "memory": waiting.memories,
+    "minute": waiting.minute,
+    "insertion": waiting.insertion,
+    "counts": counts.measure,
+    "apdus": alone(apdus.measure),
+    "passthrough": alone(passthrough.measure),
+    "download": alone(download.measure),
 }
 
 
@@ -28,11 +46,12 @@ def main() -> None:
     unknown = set(options.only) - set(MEASUREMENTS)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    figures = [
-        figure
-        for name in options.only or MEASUREMENTS
-        for figure in MEASUREMENTS[name](options.runs)
-    ]
+    with world() as measured:
+        figures = [
+            figure
+            for name in options.only or MEASUREMENTS
+            for figure in MEASUREMENTS[name](measured, options.runs)
+        ]
     print(as_table(figures))
     if options.json:
         options.json.write_text(as_json(figures) + "\n", encoding="utf-8")

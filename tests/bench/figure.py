@@ -33,18 +33,20 @@ class Figure:
         return median(self.reference_samples)
 
     @property
-    def ratio(self) -> float:
-        return self.median / self.reference
+    def ratio(self) -> float | None:
+        """None where the reference is nothing."""
+        return self.median / self.reference if self.reference else None
 
     @property
     def kept(self) -> bool:
         return (self.most is None or self.median <= self.most) and (
-            self.most_times is None or self.ratio <= self.most_times
+            self.most_times is None or self.median <= self.most_times * self.reference
         )
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) else f"{value:.3f}"
+    digits = 0 if value == int(value) or value >= 100 else 1 if value >= 10 else 3
+    return f"{value:,.{digits}f}"
 
 
 def _promise(figure: Figure) -> str:
@@ -65,7 +67,7 @@ def as_table(figures: Iterable[Figure]) -> str:
             each.unit,
             _number(each.median),
             _number(each.reference),
-            f"{each.ratio:.2f}",
+            "" if each.ratio is None else f"{each.ratio:.2f}",
             _promise(each),
             each.reference_name,
         )

@@ -70,6 +70,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self._news = threading.Condition()
         self.written = bytearray()  # everything that the program sent to the terminal
+        self.arrived = time.perf_counter()  # when the last of it came
         self._left = 0
         self._slave: int | None
         self._stop = os.pipe()
@@ -229,8 +230,10 @@ class Terminal:
                 return
             with contextlib.suppress(OSError):  # EIO: nobody holds the other end any more
                 data = os.read(self._master, 65536)
+            arrived = time.perf_counter()
             with self._news:
                 self.written += data
+                self.arrived = arrived
                 self._stream.feed(data)
                 self._news.notify_all()
             if not data:
