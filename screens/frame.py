@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.cells import cell_len
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -194,6 +195,20 @@ class FramedScreen(Screen[None]):
     def body(self) -> ComposeResult:
         """The widgets of this screen."""
         yield from ()
+
+    async def on_event(self, event: events.Event) -> None:
+        """A screen that was left before it was composed has nothing to fill or to focus."""
+        if not isinstance(event, events.Mount) or self.children:
+            await super().on_event(event)
+
+    @property
+    def ready(self) -> bool:
+        """False before the screen is composed, and again on its way out."""
+        return self.is_mounted and bool(self.children)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A quick key can come before, or after, there is anything here that it could act on."""
+        return self.ready
 
     def on_mount(self) -> None:
         self.show()

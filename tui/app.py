@@ -195,7 +195,7 @@ class WizardApp(App[int], inherit_bindings=False):
 
     def _show(self) -> None:
         for screen in self.screen_stack:
-            if isinstance(screen, FramedScreen) and screen.is_mounted:
+            if isinstance(screen, FramedScreen) and screen.ready:
                 screen.show()
 
     def remedy_of(self, failure: Failure) -> RemedyWords:

@@ -178,9 +178,9 @@ def memory(process: int) -> Iterator[bytes]:
 def _written(process: int) -> Iterator[str]:
     for link in Path(f"/proc/{process}/fdinfo").iterdir():
         flags = int(re.search(r"flags:\s*([0-7]+)", link.read_text())[1], 8)  # type: ignore[index]
-        target = os.readlink(f"/proc/{process}/fd/{link.name}")
-        if flags & os.O_ACCMODE and Path(target).is_file():
-            yield target
+        target = Path(f"/proc/{process}/fd/{link.name}").readlink()
+        if flags & os.O_ACCMODE and target.is_file():
+            yield str(target)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import syslog
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -52,6 +53,8 @@ def _turn(settings: KioskSettings, board: Board) -> int:
 
     app = wizard(settings, board)
     app.run(mouse=False)
+    if app.unexpected is not None:
+        syslog.syslog(syslog.LOG_ERR, f"a turn met a {app.unexpected}")
     if isinstance(app.engine, Engine):
         app.engine.let_go(SIGN_OUT_SECONDS)
     return app.return_code or 0

@@ -7,12 +7,15 @@ that was read is taken out; and when the wizard is back at its first screen.
 from __future__ import annotations
 
 import math
+import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual import events
+from textual.geometry import Size
 
 from screens.kiosk import AdministratorScreen, CountdownScreen
 from screens.wizard import Step, Wizard, Work
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from tui.kiosk.settings import KioskSettings
 
 SENDING = frozenset({Work.REGISTERING, Work.BINDING})
+UNTOUCHED_SECONDS = 600.0  # a first screen that may only seem untouched: a paste without its end
 ADMINISTRATOR_KEY = "ctrl+right_square_bracket"
 
 
@@ -41,18 +45,22 @@ class Turn:
         self._settings = settings
         self._board = board
         self._clock = clock
+        self._began = clock()
         self._last_key: float | None = None  # None: nobody has begun
         self._counted: CountdownScreen | None = None
         self._read: Slot | None = None  # where this person's card lies, as it was when it was read
         self._taken = False  # while a binding is under way
 
-    def begin(self, app: WizardApp) -> None:
-        """On the running event loop, after Textual's own signal handlers were set."""
+    def attach(self, app: WizardApp) -> None:
+        """Before the program runs, and before any other method here."""
         self._app = app
-        if not app.is_headless:
+
+    def begin(self) -> None:
+        """On the running event loop, after Textual's own signal handlers were set."""
+        if not self._app.is_headless:
             for number in (*IGNORED, signal.SIGCONT):
                 signal.signal(number, signal.SIG_IGN)
-        app.set_interval(1.0, self.tick)
+        self._app.set_interval(1.0, self.tick)
 
     # --- keys ---
 
@@ -60,6 +68,8 @@ class Turn:
         """True for what the wizard shall not see."""
         if isinstance(event, events.MouseEvent):
             return True
+        if isinstance(event, events.Resize):
+            return event.size != self._size()
         if not isinstance(event, (events.Key, events.Paste)):
             return False
         self._last_key = self._clock()
@@ -73,6 +83,16 @@ class Turn:
                 self._app.push_screen(AdministratorScreen(self._opens, lambda: self._board.pause))
             return True
         return False
+
+    def _size(self) -> Size:
+        """The kernel's word on the terminal's size; what a keyboard can send may say anything."""
+        if self._app.is_headless:
+            return self._app.size
+        try:
+            columns, lines = os.get_terminal_size(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+        except OSError:
+            return self._app.size
+        return Size(columns, lines) if columns and lines else self._app.size
 
     @property
     def _counting(self) -> bool:
@@ -88,7 +108,11 @@ class Turn:
     def tick(self) -> None:
         """Each second: a sign of life, and how long nobody has pressed a key."""
         self._board.beat()
+        if (size := self._size()) != self._app.size:
+            self._app.post_message(events.Resize(size, size))
         if self._last_key is None:
+            if self._clock() - self._began > UNTOUCHED_SECONDS:
+                self._end(End.FINISHED)
             return
         receipt = self._app.wizard.step is Step.RECEIPT
         limit = self._settings.receipt if receipt else self._settings.idle
