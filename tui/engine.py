@@ -378,6 +378,7 @@ class Engine:
                     return
                 if failure.code != lost:
                     lost = failure.code
+                    self._jobs.submit(self._clear_desk)  # its connections ended with the service
                     self._post(partial(self._event, partial(wizard.readers_lost, failure=failure)))
                 known = None
                 self._ended.wait(READERS_RETRY_SECONDS)

@@ -376,11 +376,12 @@ def test_two_people_on_one_host(client: ThinClient) -> None:
         one, two = (stack.enter_context(user(name, folder)) for name in names)
         door = stack.enter_context(host())
         there = ThinClient(client.pcscd, client.script, door, folder)
-        sockets = []
+        screens, sockets = [], []
         for name in names:
             screen = stack.enter_context(there.run(DASH, "-n", f"{name}@host", command=str(show)))
             screen.until(client.pcscd.readers[1])  # as that user's own opensc-tool lists it
             (line,) = (line for line in screen.lines if line.startswith("socket="))
+            screens.append(screen)
             sockets.append(line.removeprefix("socket=").rstrip("."))
         ones, twos = sockets
         assert readers_as(one.pw_uid, ones) == ",".join(client.pcscd.readers)
@@ -391,6 +392,9 @@ def test_two_people_on_one_host(client: ThinClient) -> None:
             above.chmod(0o755)
         assert readers_as(two.pw_uid, ones) == "pcsc.socket.foreign"
         assert readers_as(one.pw_uid, ones) == "pcsc.socket.open"
+        for screen in screens:
+            screen.press("enter")
+            assert screen.ends() == 0
 
 
 # --- the two commands, and the thin client's own pcscd -------------------------------------------
