@@ -27,11 +27,13 @@ class Ins(IntEnum):
     RESET_RETRY_COUNTER = 0x2C
     RESET_RETRY_COUNTER_TLV = 0x2D
     GET_CHALLENGE = 0x84
+    GENERAL_AUTHENTICATE = 0x87
     SELECT = 0xA4
     READ_BINARY = 0xB0
     READ_RECORD = 0xB2
     GET_RESPONSE = 0xC0
     GET_DATA = 0xCA
+    GET_DATA_TLV = 0xCB
 
 
 # Their data is a PIN: sent once whatever the answer, wiped, and never traced.

@@ -15,9 +15,9 @@ from card.errors import CardAnswerMalformed
 from card.port import Connection, Exchange, Tracer
 
 # Reading twice is harmless, so these may be sent again with the Le that the card asks for.
-_READS = frozenset({Ins.SELECT, Ins.READ_BINARY, Ins.READ_RECORD, Ins.GET_DATA})
+_READS = frozenset({Ins.SELECT, Ins.READ_BINARY, Ins.READ_RECORD, Ins.GET_DATA, Ins.GET_DATA_TLV})
 # GET RESPONSE repeats nothing; a signature longer than 256 bytes needs it.
-_CONTINUED = _READS | {Ins.PERFORM_SECURITY_OPERATION}
+_CONTINUED = _READS | {Ins.PERFORM_SECURITY_OPERATION, Ins.GENERAL_AUTHENTICATE}
 # GET RESPONSE commands to one card: enough for one that hands out its files byte by byte, and an
 # end for one that promises more for ever.
 _MOST_PARTS = 3000

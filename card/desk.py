@@ -24,6 +24,8 @@ from card.errors import (
     ModuleError,
     ReaderHeld,
 )
+from card.piv.card import PivCard
+from card.pkcs15.card import Pkcs15Card
 from card.port import Card, CardCategory, Slot, SlotState
 from card.recognition import Family
 
@@ -37,7 +39,9 @@ class Kind(StrEnum):
     HOP = "HOP"  # 醫事機構卡
     NHI = "NHI"  # 健保卡
     MOICA = "MOICA"  # 自然人憑證
-    OTHER = "OTHER"  # a certificate of another kind
+    PKCS15 = "PKCS#15"  # with a certificate that says none of these
+    PIV = "PIV"  # likewise
+    OTHER = "OTHER"  # behind a module, likewise
     UNKNOWN = "UNKNOWN"  # no application that anything here knows
     MUTE = "MUTE"  # upside down, dirty or broken
 
@@ -163,7 +167,7 @@ class Desk:
         except CardError as error:
             return Place(slot, place.device, _kind_in(error), error=error)
         category = card.certificate.category
-        kind = _KINDS[category]
+        kind = _kind_of(card)
         if accepted is not None and category not in accepted:
             card.close()
             return Place(slot, place.device, kind, error=CardKindRefused(category))
@@ -175,8 +179,17 @@ _KINDS = {
     CardCategory.HPC: Kind.HPC,
     CardCategory.HOP: Kind.HOP,
     CardCategory.NATURAL_PERSON: Kind.MOICA,
-    CardCategory.OTHER: Kind.OTHER,
 }
+
+
+def _kind_of(card: Card) -> Kind:
+    """By the certificate's subject type, else by the application that holds it."""
+    known = _KINDS.get(card.certificate.category)
+    if known is not None:
+        return known
+    if isinstance(card, PivCard):
+        return Kind.PIV
+    return Kind.PKCS15 if isinstance(card, Pkcs15Card) else Kind.OTHER
 
 
 def _kind_in(error: CardError) -> Kind | None:
@@ -188,6 +201,4 @@ def _kind_in(error: CardError) -> Kind | None:
             return Kind.UNKNOWN
         case CardMute():
             return Kind.MUTE
-        case CardKindRefused(category=category):
-            return _KINDS[CardCategory(category)]
     return None

@@ -92,11 +92,25 @@ def _open(
         try:
             selection = application.find(channel)
         except CardUnknown:
-            return None
+            return None if family is Family.HPC else _open_piv(connection, channel, accepted)
         contents = application.read(channel, selection, can.short_file_ids, seen)
     holder = _judged(contents.certificate, accepted)
     key = signing_key(holder.der)
     return Pkcs15Card(connection, channel, contents, holder, key)
+
+
+def _open_piv(
+    connection: Connection, channel: Channel, accepted: Collection[str] | None
+) -> Card | None:
+    """The card's PIV application, inside a transaction; None where it has none."""
+    from card.piv import application
+    from card.piv.card import PivCard
+
+    if not application.find(channel):
+        return None
+    contents = application.read(channel)
+    holder = _judged(contents.certificate, accepted)
+    return PivCard(connection, channel, contents, holder, signing_key(holder.der))
 
 
 def _judged(der: bytes, accepted: Collection[str] | None) -> HolderCertificate:

@@ -5,19 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from hashlib import sha256
 
-from card import apdu
+from card import apdu, verify
 from card.apdu import SW, Command, Ins
 from card.channel import Channel
-from card.errors import (
-    CardError,
-    PinBlocked,
-    PinCharacters,
-    PinLength,
-    PinRefused,
-    PinTriesChanged,
-    PinWrong,
-    SignRefused,
-)
+from card.errors import CardError, PinBlocked, PinWrong, SignRefused
 from card.pin import CAPACITY, Pin
 from card.pkcs15 import application, files
 from card.pkcs15.application import Contents
@@ -26,8 +17,6 @@ from card.port import Connection, HolderCertificate, PinRules, Signature
 from card.signing import SigningKey
 from card.text import clean
 
-DIGITS = b"0123456789"
-PRINTABLE = bytes(range(0x21, 0x7F))  # ASCII without the space: what a PIN pad or keyboard gives
 SMALL_LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 LABEL_COLUMNS = 32
 
@@ -83,7 +72,7 @@ class Pkcs15Card:
             return told
         with self._connection.transaction():
             self._enter()
-            return self._ask_tries()
+            return verify.ask_tries(self._channel, self._contents.pin.reference)
 
     def sign(self, pin: Pin, message: bytes, tries_shown: int | None) -> Signature:
         self._told = None
@@ -91,11 +80,7 @@ class Pkcs15Card:
             self._check(pin)
             with self._connection.transaction():
                 self._enter()
-                tries = self._ask_tries()
-                if tries == 0:
-                    raise PinBlocked
-                if tries_shown is not None and (tries is None or tries < tries_shown):
-                    raise PinTriesChanged(tries_shown, tries)
+                verify.ask_tries_again(self._channel, self._contents.pin.reference, tries_shown)
                 try:
                     self._verify(characters)
                     answer = self._compute(message)
@@ -118,43 +103,29 @@ class Pkcs15Card:
         if PinFlag.LOCAL in pin.flags and folder is not None:
             application.reselect(self._channel, files.select(folder))
 
-    def _ask_tries(self) -> int | None:
-        """VERIFY without data spends nothing (ISO 7816-4 §7.5.6); None where that says nothing."""
-        response = self._channel.send(Command(Ins.VERIFY, 0x00, self._contents.pin.reference))
-        return apdu.tries_left(response.sw)
-
     def _check(self, pin: Pin) -> None:
         """Refuse what cannot be this card's PIN before the card counts it."""
         rules = self.pin_rules
-        if not rules.minimum <= len(pin) <= rules.maximum:
-            raise PinLength(rules.minimum, rules.maximum)
-        allowed = DIGITS if rules.digits_only else PRINTABLE
+        allowed = verify.DIGITS if rules.digits_only else verify.PRINTABLE
         if PinFlag.CASE_SENSITIVE not in self._contents.pin.flags:
             # The standard wants capitals sent then, much software sends what was typed: either
             # guess could cost a try, so small letters are refused and the person decides.
             allowed = allowed.translate(None, SMALL_LETTERS)
-        if not pin.matches(allowed):
-            raise PinCharacters
+        verify.check(pin, rules, allowed)
 
     def _verify(self, characters: memoryview) -> None:
-        """The one VERIFY with data in this program (ISO 7816-4 §7.5.6). Raises PinError."""
+        """VERIFY, once; what a wrong PIN left is remembered to be shown. Raises PinError."""
         pin = self._contents.pin
         padded = PinFlag.NEEDS_PADDING in pin.flags and pin.pad is not None
-        data = bytearray([pin.pad or 0]) * (pin.stored if padded else len(characters))
-        data[: len(characters)] = characters
+        size = pin.stored if padded else 0
         try:
-            response = self._channel.send(Command(Ins.VERIFY, 0x00, pin.reference, data))
-        finally:
-            for index in range(len(data)):
-                data[index] = 0
-        if response.sw == SW.OK:
-            return
-        self._told = tries = apdu.tries_left(response.sw)
-        if tries == 0:
-            raise PinBlocked
-        if tries is None and response.sw != SW.VERIFICATION_FAILED:
-            raise PinRefused(response.sw)
-        raise PinWrong(tries)
+            verify.send(self._channel, pin.reference, characters, pin.pad or 0, size)
+        except PinWrong as wrong:
+            self._told = wrong.tries_left
+            raise
+        except PinBlocked:
+            self._told = 0
+            raise
 
     def _compute(self, message: bytes) -> bytes:
         """MSE SET and PSO COMPUTE DIGITAL SIGNATURE (ISO 7816-4 §7.5.11, ISO 7816-8 §11.7)."""

@@ -1,4 +1,4 @@
-"""The virtual card: ISO 7816-4 commands over a PKCS#15 file system, with a PIN that blocks."""
+"""The virtual card: ISO 7816-4 over a PKCS#15 file system, or PIV, with a PIN that blocks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import Enum
 
 from card.apdu import SW, Ins
-from card.virtual import filesystem
+from card.virtual import filesystem, piv
 from card.virtual.authority import Authority, Issued
 from card.virtual.command import Command, parse
 from card.virtual.filesystem import DedicatedFile, ElementaryFile
@@ -48,10 +48,14 @@ class VirtualCard:
         self.verify_count = 0  # VERIFY commands with data ever received
         self.tries_left = profile.pin.tries_left
         self._files = filesystem.empty()
+        self._objects: dict[bytes, bytes] = {}  # PIV
         if profile.kind is Kind.PKCS15:
             authority = authority or Authority.create()
             self.issued = authority.issue(profile)
             self._files = filesystem.pkcs15(profile, self.issued, authority.issuing_der)
+        if profile.kind is Kind.PIV:
+            self.issued = (authority or Authority.create()).issue(profile)
+            self._objects = piv.objects(profile, self.issued)
         self._fault_hits = [0] * len(profile.faults)
         self._lock = threading.RLock()
         self.reset()
@@ -65,6 +69,7 @@ class VirtualCard:
             self._file: ElementaryFile | None = None
             self._verified = False
             self._key_set = False
+            self._piv = False  # its application is selected
             self._chain: Command | None = None
             self._rest = b""
             self._commands = 0
@@ -140,6 +145,8 @@ class VirtualCard:
         if command.chained:
             self._chain = command
             return b"", SW.OK
+        if self.profile.kind is Kind.PIV and command.ins != Ins.GET_RESPONSE:
+            return self._execute_piv(command)
         match command.ins:
             case Ins.SELECT:
                 return self._select(command)
@@ -230,16 +237,20 @@ class VirtualCard:
             return SW.INCORRECT_P1_P2
         if self.issued is None or command.p2 != filesystem.PIN_REFERENCE:
             return SW.REFERENCE_DATA_NOT_FOUND
+        return self._compare(
+            command, pin.value.ljust(pin.maximum, b"\xff") if pin.padded else pin.value
+        )
+
+    def _compare(self, command: Command, expected: bytes) -> int:
         if not command.data and self._verified:
             return SW.OK
         if not self.tries_left:
             return SW.AUTHENTICATION_BLOCKED
         if command.data:
             self.tries_left -= 1  # before the comparison, so that no tearing makes it free
-            expected = pin.value.ljust(pin.maximum, b"\xff") if pin.padded else pin.value
             self._verified = hmac.compare_digest(command.data, expected)
             if self._verified:
-                self.tries_left = pin.tries
+                self.tries_left = self.profile.pin.tries
                 return SW.OK
         return 0x63C0 | self.tries_left
 
@@ -271,6 +282,53 @@ class VirtualCard:
             return b"", SW.SECURITY_STATUS_NOT_SATISFIED
         signature = self.issued.sign(command.data)
         return (b"", SW.WRONG_DATA) if signature is None else (signature, SW.OK)
+
+    # --- PIV (SP 800-73-5 part 2) ---
+
+    def _execute_piv(self, command: Command) -> _Answer:
+        if command.ins == Ins.SELECT:
+            return self._select_piv(command)
+        if not self._piv or self.issued is None:
+            return b"", SW.INS_UNKNOWN
+        match command.ins:
+            case Ins.GET_DATA_TLV:
+                found = self._objects.get(piv.asked_for(command.data))
+                return (b"", SW.FILE_NOT_FOUND) if found is None else (found, SW.OK)
+            case Ins.VERIFY:
+                return b"", self._verify_piv(command)
+            case Ins.GENERAL_AUTHENTICATE:
+                return self._authenticate(command, self.issued)
+        return b"", SW.INS_UNKNOWN
+
+    def _select_piv(self, command: Command) -> _Answer:
+        """Selected again it stays as it was; one that is not there changes nothing (§3.1.1)."""
+        if command.p1 != 0x04:
+            return b"", SW.INCORRECT_P1_P2
+        if len(command.data) < piv.SHORTEST or not piv.AID.startswith(command.data):
+            return b"", SW.FILE_NOT_FOUND
+        self._piv = True
+        return piv.PROPERTIES, SW.OK
+
+    def _verify_piv(self, command: Command) -> int:
+        if command.p2 != piv.reference(self.profile):
+            return SW.REFERENCE_DATA_NOT_FOUND
+        if command.p1 == 0xFF and not command.data:
+            self._verified = False
+            return SW.OK
+        if command.p1:
+            return SW.INCORRECT_P1_P2
+        if command.data and len(command.data) != piv.PIN_SIZE:
+            return SW.WRONG_DATA  # refused without a comparison, so no try is spent
+        return self._compare(command, piv.padded(self.profile.pin.value))
+
+    def _authenticate(self, command: Command, issued: Issued) -> _Answer:
+        block = piv.challenge(command.data)
+        if command.p2 != piv.KEY:
+            return b"", SW.INCORRECT_P1_P2
+        if not self._verified:
+            return b"", SW.SECURITY_STATUS_NOT_SATISFIED
+        signature = None if block is None else piv.sign(issued, command.p1, block)
+        return (b"", SW.WRONG_DATA) if signature is None else (piv.response(signature), SW.OK)
 
 
 def _atr(*, extended_length: bool) -> bytes:

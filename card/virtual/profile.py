@@ -23,6 +23,7 @@ class Kind(StrEnum):
     """What lies in the reader."""
 
     PKCS15 = "pkcs15"
+    PIV = "piv"
     FOREIGN = "foreign"  # a working card without any application that we know
     MUTE = "mute"  # gives no ATR: upside down, dirty or broken
 
@@ -70,6 +71,7 @@ PLACES = {
     "VERIFY": Place(Ins.VERIFY, data=True),
     "MSE": Place(Ins.MANAGE_SECURITY_ENVIRONMENT),
     "PSO": Place(Ins.PERFORM_SECURITY_OPERATION),
+    "GENERAL AUTHENTICATE": Place(Ins.GENERAL_AUTHENTICATE),
 }
 
 
@@ -98,9 +100,13 @@ class PinProfile:
     maximum: int = 8
     digits_only: bool = False
     padded: bool = False  # VERIFY carries `maximum` bytes, filled up with FF
+    shared: bool = False  # PIV: the Global PIN of the whole card, not the application's own
 
     def __repr__(self) -> str:
         return f"PinProfile(tries={self.tries}, tries_left={self.tries_left})"
+
+
+PIV_PIN = PinProfile(value=b"123456", digits_only=True, padded=True)  # SP 800-73-5 part 2 §2.4.3
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,7 @@ class CertificateProfile:
     digital_signature: bool = True  # False: keyUsage has keyEncipherment instead
     client_auth: bool = False  # an extendedKeyUsage with clientAuth
     malformed: bool = False  # BER that is not DER
+    compressed: bool = False  # PIV: kept as gzip
 
     def validity(self) -> tuple[datetime, datetime]:
         """notBefore and notAfter, in UTC."""
@@ -171,14 +178,15 @@ class Profile:
             table = _Table(tomllib.loads(toml))
         except tomllib.TOMLDecodeError as error:
             raise ProfileInvalid("file") from error
+        kind = table.take("kind", _one_of(Kind), Kind.PKCS15)
         profile = Profile(
-            kind=table.take("kind", _one_of(Kind), Kind.PKCS15),
+            kind=kind,
             label=table.take("label", _text, Profile.label),
             serial=table.take("serial", _text, Profile.serial),
             atr=table.take("atr", _atr, None),
             extended_length=table.take("extended_length", _flag, True),
             response_limit=table.take("response_limit", _between(1, 65536), 65536),
-            pin=_pin(table.child("pin")),
+            pin=_pin(table.child("pin"), PIV_PIN if kind is Kind.PIV else PinProfile()),
             key=_key(table.child("key")),
             certificate=_certificate(table.child("certificate")),
             faults=tuple(_fault(child) for child in table.children("fault")),
@@ -232,8 +240,7 @@ class _Table:
             raise self.refuse(key)
 
 
-def _pin(table: _Table) -> PinProfile:
-    default = PinProfile()
+def _pin(table: _Table, default: PinProfile) -> PinProfile:
     tries = table.take("tries", _between(1, 15), default.tries)  # 63Cx counts to 15
     maximum = table.take("maximum", _between(1, 64), default.maximum)
     pin = PinProfile(
@@ -244,6 +251,7 @@ def _pin(table: _Table) -> PinProfile:
         maximum=maximum,
         digits_only=table.take("digits_only", _flag, default.digits_only),
         padded=table.take("padded", _flag, default.padded),
+        shared=table.take("shared", _flag, default.shared),
     )
     if not pin.minimum <= len(pin.value) <= pin.maximum:
         raise table.refuse("value")
@@ -274,6 +282,7 @@ def _certificate(table: _Table) -> CertificateProfile:
         digital_signature=table.take("digital_signature", _flag, default.digital_signature),
         client_auth=table.take("client_auth", _flag, default.client_auth),
         malformed=table.take("malformed", _flag, default.malformed),
+        compressed=table.take("compressed", _flag, default.compressed),
     )
     not_before, not_after = certificate.validity()
     if not_after < not_before:

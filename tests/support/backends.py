@@ -19,7 +19,7 @@ from card.errors import PcscServiceStopped
 from card.opening import open_card, through_module
 from card.pcsc import PcscReaders
 from card.pkcs11.modules import named
-from card.port import Card, Readers
+from card.port import Card
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
 from card.virtual.profile import Profile
@@ -28,6 +28,7 @@ from card.virtual.readers import EmbeddedReaders
 READER = "Embedded 00 00"
 SECONDS = 60
 ACCEPTED = frozenset({"HPC"})
+PIV = 'kind = "piv"\n'
 HPC_ATR = 'kind = "foreign"\natr = "3BF91800008131FE4550565F4A3244303831B6"\n'
 FINAL_TRY, LOCKED = "20000", "40000"  # CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED
 
@@ -35,11 +36,15 @@ FINAL_TRY, LOCKED = "20000", "40000"  # CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOC
 class Backend(Protocol):
     """One way to cards, with the card of one test in its reader.
 
-    `counts`: it tells the tries before a PIN was wrong. `commands`: each APDU is our own.
+    `counts`: it tells the tries before a PIN was wrong. `commands`: each APDU is our own. `right`
+    and `wrong`: PINs of its cards. `signs`: where the virtual card computes the signature.
     """
 
     counts: bool
     commands: bool
+    right: bytes
+    wrong: bytes
+    signs: str
 
     def insert(self, profile: str) -> None:
         """Put a card of this profile (TOML) in."""
@@ -63,6 +68,13 @@ class Backend(Protocol):
         ...
 
 
+def _how(kind: str) -> tuple[bytes, bytes, str]:
+    """The right PIN, a wrong one, and where the card signs."""
+    if kind == PIV:
+        return b"123456", b"123457", "GENERAL AUTHENTICATE"
+    return b"Test-123", b"Test-124", "PSO"
+
+
 class Embedded:
     """The virtual card in this process."""
 
@@ -71,6 +83,7 @@ class Embedded:
     def __init__(self, authority: Authority, kind: str = "") -> None:
         self._authority = authority
         self._kind = kind
+        self.right, self.wrong, self.signs = _how(kind)
         self._readers = EmbeddedReaders()
         self._readers.plug(READER)
         self._card: VirtualCard | None = None
@@ -109,15 +122,11 @@ class ThroughPcsc:
         self._authority = authority
         self._pcscd = pcscd
         self._kind = kind
-        self._outer = stack
+        self.right, self.wrong, self.signs = _how(kind)
         self._lying = stack.enter_context(ExitStack())
         self._readers = PcscReaders()
         stack.callback(self._readers.close)
         self._card: VirtualCard | None = None
-
-    @property
-    def readers(self) -> Readers:
-        return self._readers
 
     def insert(self, profile: str) -> None:
         self._card = VirtualCard(Profile.parse(self._kind + profile), self._authority)
@@ -169,6 +178,7 @@ class ThroughSoftHsm:
     """A SoftHSM token for the vendor's card; its module counts C_Login into a file."""
 
     counts = commands = False
+    right, wrong, signs = softhsm.PIN.encode(), softhsm.WRONG_PIN.encode(), ""
 
     def __init__(self, authority: Authority, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._authority = authority

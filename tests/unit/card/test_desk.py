@@ -56,7 +56,12 @@ MOICA_ATR = 'atr = "3B8B80010031C1640840213000900057"\n'
             '[certificate]\ncategory = "HOP"\nholder = "測試診所"\n' + EC,
             (Kind.HOP, "測試診所", None),
         ),
-        ('[certificate]\ncategory = "OTHER"\n' + EC, (Kind.OTHER, "", "card.kind.refused")),
+        ('[certificate]\ncategory = "OTHER"\n' + EC, (Kind.PKCS15, "", "card.kind.refused")),
+        ('kind = "piv"\n' + EC, (Kind.HPC, "測試員甲", None)),
+        (
+            'kind = "piv"\n[certificate]\ncategory = "none"\n' + EC,
+            (Kind.PIV, "", "card.kind.refused"),
+        ),
         ("[certificate]\nnot_after = -1\n" + EC, (None, "", "card.certificate.expired")),
         ("[certificate]\nmalformed = true\n" + EC, (None, "", "card.certificate.malformed")),
         (NHI, (Kind.NHI, "", "card.kind.nhi")),

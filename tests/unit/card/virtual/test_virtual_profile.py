@@ -28,6 +28,7 @@ def test_the_shipped_profiles() -> None:
         "nhi-card",
         "not-yet-valid",
         "ok",
+        "piv",
         "wrong-pin-history",
     )
     profiles = {name: Profile.named(name) for name in Profile.names()}

@@ -1,0 +1,127 @@
+"""card.port.Card over a PIV application: tries left, VERIFY, and a signature with key 9A."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from hashlib import sha256
+
+from card import tlv, verify
+from card.apdu import SHORT_LE, SW, Command, Ins
+from card.channel import Channel
+from card.errors import CardDataMalformed, CardError, KeyUnsupported, SignRefused
+from card.pin import Pin
+from card.piv import application
+from card.piv.application import APPLICATION_PIN, Contents
+from card.port import Connection, HolderCertificate, PinRules, Signature
+from card.signing import Rsa, SigningKey
+
+KEY = 0x9A  # PIV Authentication, SP 800-73-5 part 1 table 4
+PIN_SIZE, FILL = 8, 0xFF  # part 2 §2.4.3
+RSA_ALGORITHMS = {2048: 0x07, 3072: 0x05}  # SP 800-78-5 table 9
+P256_ALGORITHM = 0x11
+
+
+class PivCard:
+    """A recognised PIV card that was read; `certificate` was checked before."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        channel: Channel,
+        contents: Contents,
+        certificate: HolderCertificate,
+        key: SigningKey,
+    ) -> None:
+        """Raises KeyUnsupported for a size of key that PIV does not have."""
+        self._connection = connection
+        self._channel = channel
+        self._contents = contents
+        self._certificate = certificate
+        self._key = key
+        self._algorithm = P256_ALGORITHM
+        if isinstance(key, Rsa):
+            if key.public.key_size not in RSA_ALGORITHMS:
+                raise KeyUnsupported
+            self._algorithm = RSA_ALGORITHMS[key.public.key_size]
+
+    @property
+    def reader(self) -> str:
+        return self._connection.reader
+
+    @property
+    def label(self) -> str:
+        return "PIV"
+
+    @property
+    def certificate(self) -> HolderCertificate:
+        return self._certificate
+
+    @property
+    def pin_rules(self) -> PinRules:
+        """6 to 8 characters, digits in the application's own PIN (part 2 §2.4.3)."""
+        return PinRules(6, PIN_SIZE, digits_only=self._contents.pin == APPLICATION_PIN)
+
+    def tries_left(self) -> int | None:
+        with self._connection.transaction():
+            application.reselect(self._channel)
+            return verify.ask_tries(self._channel, self._contents.pin)
+
+    def sign(self, pin: Pin, message: bytes, tries_shown: int | None) -> Signature:
+        rules = self.pin_rules
+        with pin.spend() as characters:
+            verify.check(pin, rules, verify.DIGITS if rules.digits_only else verify.PRINTABLE)
+            with self._connection.transaction():
+                application.reselect(self._channel)
+                reference = self._contents.pin
+                verify.ask_tries_again(self._channel, reference, tries_shown)
+                try:
+                    verify.send(self._channel, reference, characters, FILL, PIN_SIZE)
+                    answer = self._authenticate(sha256(message).digest())
+                finally:
+                    self._forget()
+        return self._key.signature(answer, message)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _authenticate(self, digest: bytes) -> bytes:
+        """GENERAL AUTHENTICATE with key 9A (part 2 §3.2.4, §A.3): the block signed as it is."""
+        block = self._key.prepare(digest)
+        if isinstance(self._key, Rsa):  # EMSA-PKCS1-v1_5 (RFC 8017 §9.2): the card does not pad
+            fill = b"\xff" * (self._key.size - len(block) - 3)
+            block = b"\x00\x01" + fill + b"\x00" + block
+        template = _object(0x7C, b"\x82\x00" + _object(0x81, block))
+        command = Command(Ins.GENERAL_AUTHENTICATE, self._algorithm, KEY, template, le=SHORT_LE)
+        response = self._channel.send(command)
+        if response.sw != SW.OK:
+            raise SignRefused(Ins.GENERAL_AUTHENTICATE, response.sw)
+        try:
+            for entry in tlv.parse(tlv.first(response.data, "").value, ""):
+                if entry.tag == 0x82:
+                    return entry.value
+        except CardDataMalformed:
+            pass
+        return b""  # no signature, which the check under the certificate will say
+
+    def _forget(self) -> None:
+        """End the PIN's verified state: VERIFY with P1 FF and no data (part 2 §3.2.1).
+
+        SELECT alone would leave it as it is. A card of before SP 800-73-4 does not know this form;
+        there another application is selected, which ends it too.
+        """
+        with suppress(CardError):
+            if self._channel.send(Command(Ins.VERIFY, 0xFF, self._contents.pin)).sw != SW.OK:
+                self._channel.send(Command(Ins.SELECT, 0x04, 0x00, CARD_MANAGER, le=256))
+
+
+CARD_MANAGER = bytes.fromhex("A000000151000000")  # GlobalPlatform card specification, annex H
+
+
+def _object(tag: int, value: bytes) -> bytes:
+    """One data object with a length of one to three bytes (X.690 §8.1.3)."""
+    size = len(value)
+    if size < 0x80:
+        return bytes((tag, size)) + value
+    if size < 0x100:
+        return bytes((tag, 0x81, size)) + value
+    return bytes((tag, 0x82)) + size.to_bytes(2, "big") + value
