@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from card.errors import (
     CertificateExpired,
     CertificateMalformed,
     CertificateNotYetValid,
+    CertificateUntrusted,
     CertificateUsage,
 )
 from card.port import CardCategory, HolderCertificate
@@ -28,6 +30,8 @@ CATEGORIES = {
     bytes.fromhex("6086760164030101"): CardCategory.NATURAL_PERSON,  # 2.16.886.1.100.3.1.1
 }
 SUBJECT_DIRECTORY_ATTRIBUTES = "2.5.29.9"  # RFC 5280 §4.2.1.8
+ISSUER = "醫事憑證管理中心"  # the OU, in every generation seen
+HCA = frozenset({CardCategory.HPC, CardCategory.HOP})
 
 
 def read(der: bytes) -> HolderCertificate:
@@ -74,6 +78,44 @@ def check(certificate: HolderCertificate, now: datetime) -> None:
         raise CertificateMalformed from None
     if not usage.digital_signature:
         raise CertificateUsage
+
+
+def trust(
+    certificate: HolderCertificate, anchors: Collection[x509.Certificate], now: datetime
+) -> None:
+    """Whether a card that says it is HCA's names HCA as its issuer, and an anchor issued it.
+
+    `anchors`: the issuing CAs' certificates; without any, the service alone judges the chain.
+    Raises CertificateUntrusted, CertificateMalformed.
+    """
+    if certificate.category in HCA and ISSUER not in certificate.issuer:
+        raise CertificateUntrusted(certificate.issuer)
+    leaf = _load(certificate.der)
+    if anchors and not any(_issued(leaf, anchor, now) for anchor in anchors):
+        raise CertificateUntrusted(certificate.issuer)
+
+
+def anchors_in(pem: bytes) -> tuple[x509.Certificate, ...]:
+    """The CA certificates of a PEM file. Raises CertificateMalformed."""
+    from cryptography import x509
+
+    try:
+        return tuple(x509.load_pem_x509_certificates(pem))
+    except (ValueError, x509.InvalidVersion):
+        raise CertificateMalformed from None
+
+
+def _issued(leaf: x509.Certificate, anchor: x509.Certificate, now: datetime) -> bool:
+    """Name, signature, and an anchor that is a CA and valid today (RFC 5280 §6.1.3)."""
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        leaf.verify_directly_issued_by(anchor)
+        constraints = anchor.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        return False
+    return constraints.ca and anchor.not_valid_before_utc <= now <= anchor.not_valid_after_utc
 
 
 def _load(der: bytes) -> x509.Certificate:

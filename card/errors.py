@@ -421,6 +421,14 @@ class CertificateNotYetValid(CertificateError):
     not_before: str
 
 
+@dataclass(eq=False)
+class CertificateUntrusted(CertificateError):
+    """Not issued by HCA, as it says itself, or by none of the configured anchors."""
+
+    code = "card.certificate.untrusted"
+    issuer: str
+
+
 class CertificateUsage(CertificateError):
     """keyUsage is present and lacks digitalSignature."""
 

@@ -30,11 +30,14 @@ from card.recognition import Family
 from card.signing import signing_key
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from card.pkcs11.modules import Module
 
 MODULE_SECONDS = 60  # for one call of a PKCS#11 module; a slow link and a slow card need some
 
 Modules = Callable[[], "Collection[Module]"]
+Judge = Callable[[bytes], HolderCertificate]  # of a certificate in DER
 
 
 def open_card(
@@ -46,20 +49,23 @@ def open_card(
     modules: Modules = tuple,
     seconds: int = MODULE_SECONDS,
     seen: Seen | None = None,
+    anchors: Collection[x509.Certificate] = (),
 ) -> Card:
     """The card in `reader`, positively recognised and ready for its PIN.
 
     `accepted`: the card categories that the service takes ("HPC", …), None for any. Nothing is
     sent to an NHI or MOICA card. A card that this program does not speak to itself is opened
     through one of `modules` (asked for only then) that is for such cards; `seconds` is the limit
-    for one call of it. A card that was `seen` before is not read anew. Raises WrongCard,
+    for one call of it. A card that was `seen` before is not read anew. `anchors`: the CAs that
+    must have issued its certificate, none to leave that to the service. Raises WrongCard,
     ModuleError, CardDataMalformed, CardDataMissing, CertificateError, KeyUnsupported, CardRefused,
     and what connecting and transmitting raise; the connection is closed then.
     """
+    judge = partial(_judged, accepted=accepted, anchors=anchors)
     connection = readers.connect(reader)
     try:
         family = recognition.by_atr(connection.atr)
-        card = _open(connection, family, accepted, tracer, seen)
+        card = _open(connection, family, judge, tracer, seen)
     except BaseException:
         connection.close()
         raise
@@ -67,7 +73,8 @@ def open_card(
         return card
     connection.close()  # a module makes its own
     try:
-        return through_module(readers, reader, _fitting(modules(), family), accepted, seconds)
+        fitting = _fitting(modules(), family)
+        return through_module(readers, reader, fitting, accepted, seconds, anchors=anchors)
     except ModuleSeesNoCard:
         if family is Family.HPC:
             raise
@@ -77,7 +84,7 @@ def open_card(
 def _open(
     connection: Connection,
     family: Family | None,
-    accepted: Collection[str] | None,
+    judge: Judge,
     tracer: Tracer | None,
     seen: Seen | None,
 ) -> Card | None:
@@ -92,16 +99,14 @@ def _open(
         try:
             selection = application.find(channel)
         except CardUnknown:
-            return None if family is Family.HPC else _open_piv(connection, channel, accepted)
+            return None if family is Family.HPC else _open_piv(connection, channel, judge)
         contents = application.read(channel, selection, can.short_file_ids, seen)
-    holder = _judged(contents.certificate, accepted)
+    holder = judge(contents.certificate)
     key = signing_key(holder.der)
     return Pkcs15Card(connection, channel, contents, holder, key)
 
 
-def _open_piv(
-    connection: Connection, channel: Channel, accepted: Collection[str] | None
-) -> Card | None:
+def _open_piv(connection: Connection, channel: Channel, judge: Judge) -> Card | None:
     """The card's PIV application, inside a transaction; None where it has none."""
     from card.piv import application
     from card.piv.card import PivCard
@@ -109,17 +114,21 @@ def _open_piv(
     if not application.find(channel):
         return None
     contents = application.read(channel)
-    holder = _judged(contents.certificate, accepted)
+    holder = judge(contents.certificate)
     return PivCard(connection, channel, contents, holder, signing_key(holder.der))
 
 
-def _judged(der: bytes, accepted: Collection[str] | None) -> HolderCertificate:
-    """The certificate, usable for its holder today and of a kind that the service takes."""
+def _judged(
+    der: bytes, accepted: Collection[str] | None, anchors: Collection[x509.Certificate]
+) -> HolderCertificate:
+    """The certificate, usable for its holder today, trusted, and of a kind that is taken."""
     holder = certificate.read(der)
     # The wrong kind first: renewing an expired card of the wrong kind would help nobody.
     if accepted is not None and holder.category not in accepted:
         raise CardKindRefused(holder.category)
-    certificate.check(holder, datetime.now(UTC))
+    now = datetime.now(UTC)
+    certificate.check(holder, now)
+    certificate.trust(holder, anchors, now)
     return holder
 
 
@@ -140,6 +149,8 @@ def through_module(
     modules: Collection[Path],
     accepted: Collection[str] | None,
     seconds: int,
+    *,
+    anchors: Collection[x509.Certificate] = (),
 ) -> Card:
     """The card through the first of the modules that knows it.
 
@@ -158,7 +169,7 @@ def through_module(
             reasons.append(error)
             continue
         try:
-            holder = _judged(token.certificate, accepted)
+            holder = _judged(token.certificate, accepted, anchors)
             return Pkcs11Card(token, again, holder, signing_key(holder.der))
         except BaseException:
             token.helper.close()

@@ -23,6 +23,8 @@ from client.port import (
 from screens.wizard import CardOnTable, Check, Component, failure_of
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from card.components import Finding
     from card.desk import Desk, Place
     from card.pkcs11.modules import Module
@@ -38,6 +40,13 @@ class Backends(Protocol):
 
     def readers(self) -> Readers:
         """The readers of this machine, or the embedded ones. Raises CardError."""
+        ...
+
+    def anchors(self) -> Collection[x509.Certificate]:
+        """The CAs that must have issued a card; none: the service alone judges that.
+
+        Raises where the settings cannot be read.
+        """
         ...
 
     def modules(self) -> Collection[Module]:
@@ -227,6 +236,7 @@ def _opened(
         tracer=backends.tracer,
         modules=backends.modules,
         seen=seen,
+        anchors=backends.anchors(),
     )
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from card.components import Finding
     from card.pkcs11.modules import Module
     from card.port import Readers, Tracer
@@ -61,6 +63,20 @@ class RealBackends:
         if settings.service is None:
             raise ServiceUnset
         return HttpsService(settings.service, ca_file=settings.ca)
+
+    def anchors(self) -> tuple[x509.Certificate, ...]:
+        from card.certificate import anchors_in
+        from card.errors import CertificateMalformed
+        from tui.errors import FileUnusable
+        from tui.settings import load_anchors
+
+        found: list[x509.Certificate] = []
+        for path in load_anchors():
+            try:
+                found += anchors_in(path.read_bytes())
+            except (OSError, CertificateMalformed) as error:
+                raise FileUnusable(str(path)) from error
+        return tuple(found)
 
     def modules(self) -> tuple[Module, ...]:
         from card.pkcs11.modules import find

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from tui.scenarios import Scenario
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from card.pkcs11.modules import Module
     from card.port import Readers, Tracer
     from card.virtual.card import VirtualCard
@@ -94,6 +96,11 @@ class DemoBackends:
 
     def apart(self) -> DemoBackends:
         return self
+
+    def anchors(self) -> tuple[x509.Certificate, ...]:
+        from card.virtual.authority import Authority
+
+        return (Authority.load_or_create(self.folder / "authority").issuing,)
 
     def modules(self) -> tuple[Module, ...]:
         return ()

@@ -75,6 +75,17 @@ def load_modules() -> tuple[Module, ...]:
         raise FileUnusable(str(settings_file())) from error
 
 
+def load_anchors() -> tuple[Path, ...]:
+    """The PEM files of the CAs that must have issued a card: [card] anchors of settings.toml.
+
+    Raises FileUnusable.
+    """
+    paths = _stored("card").get("anchors", [])
+    if not isinstance(paths, list):
+        raise FileUnusable(str(settings_file()))
+    return tuple(Path(str(path)) for path in paths)
+
+
 def _stored(name: str = "service") -> dict[str, object]:
     path = settings_file()
     try:

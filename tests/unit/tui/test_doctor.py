@@ -121,6 +121,9 @@ class Broken(DemoBackends):
     def readers(self) -> None:  # type: ignore[override]
         raise RuntimeError
 
+    def anchors(self) -> tuple[()]:
+        return ()
+
     def modules(self) -> tuple[()]:
         raise RuntimeError
 
