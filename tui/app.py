@@ -192,6 +192,13 @@ class WizardApp(App[int], inherit_bindings=False):
         while len(self.screen_stack) > 1:  # help or a remedy stood over the step before
             self.pop_screen()
         self.switch_screen(step_screen(new.step))
+        self.call_after_refresh(self._load_next)
+
+    def _load_next(self) -> None:
+        """Behind the present screen, so that the next one comes the sooner."""
+        steps = self.wizard.steps
+        if self.wizard.step in steps[:-1]:
+            step_class(steps[steps.index(self.wizard.step) + 1])
 
     def _show(self) -> None:
         for screen in self.screen_stack:
@@ -342,10 +349,14 @@ class WizardApp(App[int], inherit_bindings=False):
 
 
 def step_screen(step: Step) -> StepScreen:
-    """The screen of a step; its module is loaded when it is first shown."""
+    return step_class(step)()
+
+
+def step_class(step: Step) -> type[StepScreen]:
+    """The screen of a step; its module is loaded when it is first asked for."""
     from importlib import import_module
 
     module = import_module(f"screens.steps.{step.value.replace('-', '_')}")
     name = "".join(part.capitalize() for part in step.value.split("-")) + "Screen"
-    screen: StepScreen = getattr(module, name)()
+    screen: type[StepScreen] = getattr(module, name)
     return screen

@@ -543,5 +543,5 @@ def _wipe_secrets(submission: Submission) -> None:
 def _warm_up() -> None:
     from importlib import import_module
 
-    for name in ("screens.jobs", "card.opening", "client.https"):
+    for name in ("screens.jobs", "card.opening", "client.https", "client.token"):
         import_module(name)
