@@ -16,7 +16,7 @@ from apdus import opensc_environment
 from figure import Figure
 from parts import ACCOUNT, PASSWORD, PIN, card_process
 from terminal import BETWEEN_KEYS, Terminal
-from world import BARE, MENU, WORDS, Effect, World, effect, frame
+from world import BARE, MENU, WORDS, Effect, World, cpu_seconds, effect, frame
 
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
@@ -34,43 +34,50 @@ BARE_FORM = str(Path(__file__).with_name("bare_form.py"))
 
 @dataclass
 class Walk:
-    """What one binding cost."""
+    """What one binding costs, told by the keys' effects; `service` is the sandbox's process."""
 
+    service: int
     steps: list[Effect] = field(default_factory=list)  # from one screen to the next
     digits: list[Effect] = field(default_factory=list)
     tabs: list[Effect] = field(default_factory=list)
     proof: float = 0.0  # seconds, from Enter on the PIN to the service's word that it is proved
     machine: float = 0.0  # the same to the receipt
+    serving: float = 0.0  # seconds of CPU that the service used in that time
+
+    def send(self, screen: Terminal, key: str, shown: str) -> Effect:
+        """A key that the machine has to work for."""
+        before = cpu_seconds(self.service)
+        seen = effect(screen, key, shown)
+        self.serving += cpu_seconds(self.service) - before
+        self.machine += seen.seconds
+        return seen
 
 
-def register(screen: Terminal) -> Walk:
+def register(screen: Terminal, service: int) -> Walk:
     """全新使用者: from the welcome screen to the receipt."""
-    walk = Walk()
+    walk = Walk(service)
     _to_the_pin(screen, walk, "1")
     _prove(screen, walk)
-    walk.steps.append(
-        effect(screen, "enter", WORDS("Your account application. * must be filled in."))
-    )
+    form = WORDS("Your account application. * must be filled in.")
+    walk.steps.append(walk.send(screen, "enter", form))
     for text in (f"bench.{next(_ACCOUNTS)}", *FORM):
         screen.type(text)
         walk.tabs.append(effect(screen, "tab"))
     screen.type(" ")
-    walk.machine += walk.steps[-1].seconds
     _receipt(screen, walk, "ctrl+s")
     return walk
 
 
-def rebind(screen: Terminal) -> Walk:
+def rebind(screen: Terminal, service: int) -> Walk:
     """已有帳號: 綁定新憑證 IC 卡."""
-    walk = Walk()
+    walk = Walk(service)
     _to_the_pin(screen, walk, "2")
     _prove(screen, walk)
-    walk.steps.append(
-        effect(screen, "enter", WORDS("Your account's password (not the PIN), then Enter:"))
-    )
+    asked = WORDS("Your account's password (not the PIN), then Enter:")
+    walk.steps.append(walk.send(screen, "enter", asked))
     screen.type(PASSWORD)
     signed_in = WORDS("Signed in. Press Enter: bind the new card to this account.")
-    walk.machine += walk.steps[-1].seconds + effect(screen, "enter", signed_in).seconds
+    walk.send(screen, "enter", signed_in)
     _receipt(screen, walk, "enter")
     return walk
 
@@ -93,16 +100,13 @@ def _to_the_pin(screen: Terminal, walk: Walk, choice: str) -> None:
 
 
 def _prove(screen: Terminal, walk: Walk) -> None:
-    proof = effect(screen, "enter", WORDS("You may take the card out now."))
-    walk.steps.append(proof)
-    walk.proof = proof.seconds
-    walk.machine += proof.seconds
+    walk.steps.append(walk.send(screen, "enter", WORDS("You may take the card out now.")))
+    walk.proof = walk.machine
 
 
 def _receipt(screen: Terminal, walk: Walk, key: str) -> None:
     shown = WORDS("Keep the receipt's number. You can now sign in with this card.")
-    walk.steps.append(effect(screen, key, shown))
-    walk.machine += walk.steps[-1].seconds
+    walk.steps.append(walk.send(screen, key, shown))
 
 
 # --- the references -------------------------------------------------------------------------------
@@ -159,11 +163,11 @@ def measure(world: World, runs: int) -> list[Figure]:
     menus: list[int] = []
     boxes: list[int] = []
     remedies: list[int] = []
-    for _ in range(max(2, runs // 3)):
+    for _ in range(max(2, runs // 5)):
         for name, flow in flows.items():
             with card_process(world.pcscd, world.authority):
                 with world.wizard() as screen:
-                    walks[name].append(flow(screen))
+                    walks[name].append(flow(screen, world.sandbox.process.pid))
                 tools.append(_tools(world))
         bare.append(_bare_form(world))
         menus.append(_whiptail(world, *MENU))
@@ -191,6 +195,16 @@ def measure(world: World, runs: int) -> list[Figure]:
                 tuple(walk.machine for walk in walks[name]),
                 tuple(tools),
                 most_times=OF_THE_TOOLS,
+            )
+            for name in flows
+        ),
+        *(
+            Figure(
+                f"of it the service's own CPU, {name}",
+                "s",
+                TOOLS,
+                tuple(walk.serving for walk in walks[name]),
+                tuple(tools),
             )
             for name in flows
         ),

@@ -26,7 +26,7 @@ from card.virtual.profile import Profile
 MOST = 24  # APDUs that were promised of one binding
 SECONDS = 60
 REFERENCE = "pkcs15-tool --read-certificate, then pkcs15-crypt --sign"
-FLOWS: dict[str, Callable[[Terminal], object]] = {
+FLOWS: dict[str, Callable[[Terminal, int], object]] = {
     "a new account": binding.register,
     "a new card": binding.rebind,
 }
@@ -45,7 +45,7 @@ def measure(world: World, runs: int) -> list[Figure]:
                     before = card.transmitted, meter.trips
                     if name in FLOWS:
                         with world.wizard(**{VARIABLE: str(path)}) as screen:
-                            FLOWS[name](screen)
+                            FLOWS[name](screen, world.sandbox.process.pid)
                     else:
                         environment = opensc_environment(world.home, card, world.environment)
                         _with_opensc(world, {**environment, VARIABLE: str(path)})

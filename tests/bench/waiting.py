@@ -24,7 +24,7 @@ MANY = 30  # sessions side by side
 HOST = 16 * 1024  # MiB
 ONE_TIMES, MANY_TIMES = 1.35, 1.25  # of the bare app's memory, at most
 SCREEN = 0.150  # seconds at most, from PC/SC's notice of a card to the screen
-CALM = 3.0  # seconds after which nothing of the way to the reader screen runs any more
+CALM = 2.0  # seconds after which nothing of the way to the reader screen runs any more
 
 
 def _bare(world: World) -> Terminal:

@@ -25,7 +25,7 @@ from screens.language import Language, Words
 
 WORDS = Words(Language.ZH)
 SIZE = (80, 24)
-QUIET = 0.3  # seconds without output after which a screen is complete
+QUIET = 0.2  # seconds without output after which a screen is complete
 MENU = ("--menu", "Bench", "20", "70", "4", "1", "one", "2", "two", "3", "three")  # whiptail's
 BARE = (sys.executable, str(Path(__file__).with_name("bare_app.py")))
 BARE_NAME = "a bare one-label Textual app"
