@@ -197,14 +197,18 @@ class FramedScreen(Screen[None]):
         yield from ()
 
     async def on_event(self, event: events.Event) -> None:
-        """A screen that was left before it was composed has nothing to fill or to focus."""
-        if not isinstance(event, events.Mount) or self.children:
+        """A screen that was left before it was composed has nothing to fill, fit or focus."""
+        if self._whole or not isinstance(event, (events.Mount, events.Resize, events.Timer)):
             await super().on_event(event)
+
+    @property
+    def _whole(self) -> bool:
+        return bool(self.children) and self.display  # not displayed: on its way out
 
     @property
     def ready(self) -> bool:
         """False before the screen is composed, and again on its way out."""
-        return self.is_mounted and bool(self.children)
+        return self.is_mounted and self._whole
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A quick key can come before, or after, there is anything here that it could act on."""
@@ -242,7 +246,7 @@ class FramedScreen(Screen[None]):
 
     def _settle(self) -> None:
         """After the layout: keep the focused widget in sight, however low the terminal is."""
-        if not self.query("#body"):
+        if not self.ready:
             return  # the screen was left meanwhile
         if self.focused is not None:
             if isinstance(self.focused, Menu):
