@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from client.purpose import Purpose
-from screens import wizard
+from screens import events, moves, wizard
 from screens.wizard import Step, Submission, Wizard, Work
 from tui.errors import InstallDenied
 from tui.worker import Worker
@@ -84,7 +84,7 @@ class Engine:
         self._jobs.submit(_warm_up)
 
     def start(self, purpose: Purpose) -> None:
-        self._check(wizard.start(self.wizard, purpose))
+        self._check(moves.start(self.wizard, purpose))
 
     def go_on(self) -> None:
         """Enter, where it does not carry anything: go on, try again, or send again."""
@@ -95,22 +95,22 @@ class Engine:
             case Step.COMPONENTS if now.plan is not None and now.plan.runs:
                 self._install(now)
             case Step.COMPONENTS if wizard.components_ready(now):
-                self._become(wizard.choose_reader(now))
+                self._become(moves.choose_reader(now))
                 self._watch_readers()
             case Step.COMPONENTS if now.offers and now.plan is None:
                 self._get(now)
             case Step.COMPONENTS:
-                self._check(wizard.check(now))
+                self._check(moves.check(now))
             case Step.CARD if now.card_gone and now.card is not None:
-                self._open(wizard.read_again(now))
+                self._open(moves.read_again(now))
             case Step.CARD if now.reader is not None:
-                self._open(wizard.read_card(now, now.reader))
+                self._open(moves.read_card(now, now.reader))
             case Step.PIN if now.card_gone:
-                self._open(wizard.read_again(now))
+                self._open(moves.read_again(now))
             case Step.PIN:
-                self._prepare(wizard.prepare_pin(now))
+                self._prepare(moves.prepare_pin(now))
             case Step.RESULT:
-                self._become(wizard.enter_account(now))
+                self._become(moves.enter_account(now))
             case Step.FORM if now.submission is not None:
                 self._register(now.submission)
             case Step.SIGN_IN if now.session is not None:
@@ -123,12 +123,12 @@ class Engine:
         now = self.wizard
         match wizard.step_to_check(now, step):
             case Step.COMPONENTS:
-                self._check(wizard.check(now))
+                self._check(moves.check(now))
             case Step.READER:
-                self._become(wizard.choose_reader(now))
+                self._become(moves.choose_reader(now))
                 self._watch_readers()
             case Step.CARD if now.reader is not None:
-                self._open(wizard.read_card(now, now.reader))
+                self._open(moves.read_card(now, now.reader))
             case _:
                 self.go_on()
 
@@ -148,18 +148,18 @@ class Engine:
             self._generation += 1
             if self._service is not None:
                 self._service.cancel()
-            self._become(wizard.cancelled(self.wizard))
+            self._become(events.cancelled(self.wizard))
         else:
-            self._become(wizard.back(self.wizard))
+            self._become(moves.back(self.wizard))
 
     def choose_reader(self, reader: str) -> None:
-        self._open(wizard.read_card(self.wizard, reader))
+        self._open(moves.read_card(self.wizard, reader))
 
     def confirm_card(self, account: str) -> None:
-        self._prepare(wizard.prepare_pin(self.wizard, account))
+        self._prepare(moves.prepare_pin(self.wizard, account))
 
     def confirm_last_try(self) -> None:
-        self._become(wizard.confirm_last_try(self.wizard))
+        self._become(moves.confirm_last_try(self.wizard))
 
     def secret(self, secret: Pin) -> None:
         """Enter on the PIN, or on the password. The buffer is spent or wiped, whatever happens."""
@@ -172,7 +172,7 @@ class Engine:
             secret.wipe()
 
     def keep_draft(self, fields: Mapping[str, str]) -> None:
-        self._become(wizard.keep_draft(self.wizard, fields))
+        self._become(moves.keep_draft(self.wizard, fields))
 
     def submit(self, fields: Mapping[str, str | bytearray]) -> None:
         """Send the account form, once; see `go_on` for sending it again."""
@@ -186,7 +186,7 @@ class Engine:
         if self._log is not None:
             self._log.forget()
         self._jobs.submit(partial(self._tidy, session))
-        self._become(wizard.anew(self.wizard))
+        self._become(moves.anew(self.wizard))
 
     def end(self) -> None:
         """Stop the watches and let go of card and service; does not wait for them."""
@@ -211,7 +211,7 @@ class Engine:
         from screens.jobs import check_components
 
         def report(row: wizard.Check) -> None:
-            self._post(partial(self._apply, generation, partial(wizard.check_known, row=row)))
+            self._post(partial(self._apply, generation, partial(moves.check_known, row=row)))
 
         self._become(state)
         generation = self._generation + 1
@@ -219,29 +219,29 @@ class Engine:
             lambda: check_components(
                 self._the_equipment(), self._the_service, report, state.needs_module
             ),
-            lambda now, outcome: wizard.checked(now, *outcome),
+            lambda now, outcome: moves.checked(now, *outcome),
         )
 
     def _get(self, state: Wizard) -> None:
         offer = state.offers[0]
 
         def report(transfer: Transfer) -> None:
-            apply = partial(wizard.transferred, transfer=transfer)
+            apply = partial(moves.transferred, transfer=transfer)
             self._post(partial(self._apply, generation, apply))
 
-        self._become(wizard.get(state))
+        self._become(moves.get(state))
         generation = self._generation + 1
-        self._work(lambda: self._the_equipment().fetch(offer, report), wizard.fetched)
+        self._work(lambda: self._the_equipment().fetch(offer, report), moves.fetched)
 
     def _install(self, state: Wizard) -> None:
         plan = state.plan
         if plan is None:
             return
-        self._become(wizard.install(state))
+        self._become(moves.install(state))
         if plan.asks and not (self._ask_rights and self._ask_rights(plan.asks)):
-            self._become(wizard.failed(self.wizard, wizard.failure_of(InstallDenied())))
+            self._become(events.failed(self.wizard, wizard.failure_of(InstallDenied())))
             return
-        self._work(lambda: self._the_equipment().install(plan), lambda now, _: wizard.check(now))
+        self._work(lambda: self._the_equipment().install(plan), lambda now, _: moves.check(now))
 
     def _open(self, state: Wizard) -> None:
         from screens.jobs import on_table, open_card
@@ -257,7 +257,7 @@ class Engine:
             return on_table(self._card)
 
         self._become(state)
-        self._work(job, wizard.card_read)
+        self._work(job, moves.card_read)
 
     def _prepare(self, state: Wizard) -> None:
         account = state.account if state.purpose is Purpose.REBIND else None
@@ -267,7 +267,7 @@ class Engine:
             return challenge, self._the_card().tries_left()
 
         self._become(state)
-        self._work(job, lambda now, outcome: wizard.pin_ready(now, *outcome))
+        self._work(job, lambda now, outcome: moves.pin_ready(now, *outcome))
 
     def _prove(self, pin: Pin) -> None:
         from screens.jobs import prove
@@ -276,10 +276,10 @@ class Engine:
         if challenge is None or card is None:
             pin.wipe()
             return
-        self._become(wizard.prove(self.wizard))
+        self._become(moves.prove(self.wizard))
         self._work(
             lambda: prove(self._the_card(), self._the_service(), challenge, pin, card.tries_left),
-            wizard.proved,
+            moves.proved,
         )
 
     def _register(self, submission: Submission) -> None:
@@ -290,8 +290,8 @@ class Engine:
         def job() -> Receipt:
             return self._the_service().register(verification, submission.fields, submission.key)
 
-        self._become(wizard.register(self.wizard, submission))
-        self._work(job, wizard.bound)
+        self._become(moves.register(self.wizard, submission))
+        self._work(job, moves.bound)
 
     def _sign_in(self, secret: Pin) -> None:
         account = self.wizard.account
@@ -305,8 +305,8 @@ class Engine:
             finally:
                 password[:] = bytes(len(password))
 
-        self._become(wizard.sign_in(self.wizard))
-        self._work(job, wizard.signed_in)
+        self._become(moves.sign_in(self.wizard))
+        self._work(job, moves.signed_in)
 
     def _bind(self, submission: Submission) -> None:
         verification, session = self.wizard.verification, self.wizard.session
@@ -316,8 +316,8 @@ class Engine:
         def job() -> Receipt:
             return self._the_service().rebind(session, verification, submission.key)
 
-        self._become(wizard.bind(self.wizard, submission))
-        self._work(job, wizard.bound)
+        self._become(moves.bind(self.wizard, submission))
+        self._work(job, moves.bound)
 
     def _work(self, job: Callable[[], T], then: Callable[[Wizard, T], Wizard]) -> None:
         """Run `job` on the worker thread; its result or its error makes the next state."""
@@ -329,7 +329,7 @@ class Engine:
             try:
                 result = job()
             except Exception as error:  # noqa: BLE001 - a defect must not take the wizard along
-                apply = partial(wizard.failed, failure=wizard.failure_of(error))
+                apply = partial(events.failed, failure=wizard.failure_of(error))
             else:
 
                 def apply(now: Wizard) -> Wizard:
@@ -355,7 +355,7 @@ class Engine:
         elif now.busy is Work.CHECKING:  # something was installed
             self._check(now)
         elif before.busy is Work.PROVING and wizard.after_failed_proof(now):
-            self._prepare(wizard.prepare_again(now))
+            self._prepare(events.prepare_again(now))
 
     # --- what happens outside ---------------------------------------------------------------------
 
@@ -379,12 +379,12 @@ class Engine:
                 if failure.code != lost:
                     lost = failure.code
                     self._jobs.submit(self._clear_desk)  # its connections ended with the service
-                    self._post(partial(self._event, partial(wizard.readers_lost, failure=failure)))
+                    self._post(partial(self._event, partial(events.readers_lost, failure=failure)))
                 known = None
                 self._ended.wait(READERS_RETRY_SECONDS)
                 continue
             lost = None
-            self._post(partial(self._event, partial(wizard.slots_changed, slots=known)))
+            self._post(partial(self._event, partial(events.slots_changed, slots=known)))
 
     def _event(self, apply: Callable[[Wizard], Wizard]) -> None:
         now = apply(self.wizard)
@@ -392,9 +392,9 @@ class Engine:
             self._generation += 1  # what ran is moot: its card is gone
         self._become(now)
         if wizard.returned(now) and now.busy is None:
-            self._open(wizard.read_again(now))
-        elif wizard.readers_back(now):
-            self._check(wizard.check(now))
+            self._open(moves.read_again(now))
+        elif events.readers_back(now):
+            self._check(moves.check(now))
 
     def _look(self) -> None:
         """Look at the cards in the list, behind it; the list shows what is found."""
@@ -421,7 +421,7 @@ class Engine:
     def _looked(self, places: tuple[Place, ...] | None) -> None:
         self._looking = False
         if places is not None:
-            self._become(wizard.looked(self.wizard, places))
+            self._become(events.looked(self.wizard, places))
 
     def _follow_service(self) -> None:
         """On its own thread, while a step waits for the service: ask for it now and then."""
@@ -441,7 +441,7 @@ class Engine:
     def _service_back(self, description: ServiceDescription) -> None:
         if not wizard.waits_for_service(self.wizard):
             return
-        now = wizard.service_back(self.wizard, description)
+        now = events.service_back(self.wizard, description)
         if now.busy is Work.CHECKING:
             self._check(now)
         elif now.busy is Work.PREPARING:
@@ -452,7 +452,7 @@ class Engine:
     def _defect(self, error: Exception) -> None:
         """On a worker's thread: what nobody foresaw is shown like any other failure."""
         failure = wizard.failure_of(error)
-        self._post(partial(self._event, partial(wizard.failed, failure=failure)))
+        self._post(partial(self._event, partial(events.failed, failure=failure)))
 
     # --- the state, the card and the service ------------------------------------------------------
 

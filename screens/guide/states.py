@@ -22,14 +22,7 @@ from client.port import (
     Verification,
 )
 from client.purpose import Purpose
-from screens.wizard import (
-    CardOnTable,
-    Check,
-    Component,
-    Failure,
-    Step,
-    Wizard,
-)
+from screens.wizard import CardOnTable, Check, Component, Failure, Step, Wizard
 
 READER = "Demo Reader 00 00"
 ACCOUNT = "demo-nurse"

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from client.port import Label, ServiceDescription
-from screens import wizard
+from screens import events, moves, wizard
 from screens.offers import Offer, Plan, Transfer
 from screens.wizard import Check, Component, Failure, Step, Wizard, Work
 
@@ -20,7 +20,7 @@ SERVICE = cast("ServiceDescription", object())
 
 @pytest.fixture
 def lacking() -> Wizard:
-    return wizard.checked(wizard.check(Wizard()), (MISSING,), SERVICE, (OFFER,))
+    return moves.checked(moves.check(Wizard()), (MISSING,), SERVICE, (OFFER,))
 
 
 def test_what_lacks_is_the_failure_and_an_offer(lacking: Wizard) -> None:
@@ -31,55 +31,55 @@ def test_what_lacks_is_the_failure_and_an_offer(lacking: Wizard) -> None:
 
 def test_a_note_is_no_reason_to_stop() -> None:
     note = replace(MISSING, warning=True)
-    now = wizard.checked(wizard.check(Wizard()), (note,), SERVICE, (OFFER,))
+    now = moves.checked(moves.check(Wizard()), (note,), SERVICE, (OFFER,))
     assert wizard.components_ready(now)
     assert now.offers == (OFFER,)
 
 
 def test_nothing_is_ready_before_it_is_installed_and_looked_at_again(lacking: Wizard) -> None:
     """The failure leaves the screen with the first key; what lacks still lacks."""
-    downloading = wizard.get(lacking)
+    downloading = moves.get(lacking)
     assert downloading.busy is Work.DOWNLOADING
-    planned = wizard.fetched(wizard.transferred(downloading, Transfer(5, 9, 1.0, 4.0)), PLAN)
-    installing = wizard.install(planned)
-    for now in (downloading, planned, installing, wizard.back(planned)):
+    planned = moves.fetched(moves.transferred(downloading, Transfer(5, 9, 1.0, 4.0)), PLAN)
+    installing = moves.install(planned)
+    for now in (downloading, planned, installing, moves.back(planned)):
         assert not wizard.components_ready(now)
     assert (planned.plan, planned.transfer, planned.busy) == (PLAN, None, None)
-    again = wizard.check(installing)
+    again = moves.check(installing)
     assert (again.busy, again.plan, again.offers) == (Work.CHECKING, None, ())
 
 
 def test_declining_a_plan_stays_at_the_step(lacking: Wizard) -> None:
-    declined = wizard.back(wizard.fetched(wizard.get(lacking), PLAN))
+    declined = moves.back(moves.fetched(moves.get(lacking), PLAN))
     assert (declined.step, declined.plan) == (Step.COMPONENTS, None)
-    assert wizard.back(declined).step is Step.WELCOME
+    assert moves.back(declined).step is Step.WELCOME
 
 
 def test_a_download_can_be_cancelled_and_an_installation_cannot(lacking: Wizard) -> None:
-    downloading = wizard.transferred(wizard.get(lacking), Transfer(5, 9, 1.0, 4.0))
+    downloading = moves.transferred(moves.get(lacking), Transfer(5, 9, 1.0, 4.0))
     assert wizard.can_cancel(downloading)
-    cancelled = wizard.cancelled(downloading)
+    cancelled = events.cancelled(downloading)
     assert (cancelled.busy, cancelled.transfer, cancelled.offers) == (None, None, (OFFER,))
-    assert not wizard.can_cancel(wizard.install(wizard.fetched(downloading, PLAN)))
+    assert not wizard.can_cancel(moves.install(moves.fetched(downloading, PLAN)))
     assert not wizard.can_cancel(lacking)
 
 
 def test_a_failed_download_is_explained_and_can_be_tried_again(lacking: Wizard) -> None:
-    failed = wizard.failed(wizard.get(lacking), Failure("net.lost"))
+    failed = events.failed(moves.get(lacking), Failure("net.lost"))
     assert (failed.busy, failed.offers) == (None, (OFFER,))
     assert failed.failure is not None
     assert not wizard.waits_for_service(failed)  # its sentence stays until the person goes on
 
 
 def test_a_failed_installation_forgets_its_plan(lacking: Wizard) -> None:
-    installing = wizard.install(wizard.fetched(wizard.get(lacking), PLAN))
-    failed = wizard.failed(installing, Failure("component.install.failed"))
+    installing = moves.install(moves.fetched(moves.get(lacking), PLAN))
+    failed = events.failed(installing, Failure("component.install.failed"))
     assert (failed.plan, failed.busy) == (None, None)
 
 
 def test_a_card_that_needs_its_module_makes_the_next_check_ask_for_it() -> None:
     reading = replace(Wizard(), step=Step.CARD, busy=Work.READING, reader="r")
-    failed = wizard.failed(reading, Failure("card.module.missing"))
+    failed = events.failed(reading, Failure("card.module.missing"))
     assert failed.needs_module
-    assert wizard.check(failed).needs_module
-    assert not wizard.anew(failed).needs_module
+    assert moves.check(failed).needs_module
+    assert not moves.anew(failed).needs_module

@@ -20,7 +20,7 @@ from client.port import (
     Verification,
 )
 from client.purpose import Purpose
-from screens import wizard
+from screens import events, moves, wizard
 from screens.wizard import CardOnTable, Check, Component, Failure, Step, Submission, Wizard, Work
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -68,7 +68,7 @@ def test_each_procedure_has_its_own_steps() -> None:
 
 def test_starting_forgets_the_person_before() -> None:
     used = replace(AT_PIN, account="nurse", session=SESSION, receipt=RECEIPT)
-    fresh = wizard.start(used, Purpose.REBIND)
+    fresh = moves.start(used, Purpose.REBIND)
     assert fresh == Wizard(
         step=Step.COMPONENTS, purpose=Purpose.REBIND, busy=Work.CHECKING, slots=FULL
     )
@@ -78,16 +78,16 @@ def test_a_failed_component_stops_and_a_warning_does_not() -> None:
     failure = Failure("pcsc.service.missing")
     broken = (Check(Component.SERVICE, failure=failure),)
     warned = (Check(Component.DRIVER, failure=failure, warning=True),)
-    start = wizard.check(Wizard())
-    assert wizard.checked(start, broken, SERVICE).failure == failure
-    assert not wizard.components_ready(wizard.checked(start, broken, SERVICE))
-    assert wizard.components_ready(wizard.checked(start, warned, SERVICE))
-    assert not wizard.components_ready(wizard.checked(start, warned, None))
+    start = moves.check(Wizard())
+    assert moves.checked(start, broken, SERVICE).failure == failure
+    assert not wizard.components_ready(moves.checked(start, broken, SERVICE))
+    assert wizard.components_ready(moves.checked(start, warned, SERVICE))
+    assert not wizard.components_ready(moves.checked(start, warned, None))
 
 
 @pytest.mark.parametrize("tries", [None, 0, 1, 2, 3, 15])
 def test_which_tries_are_low_and_which_allow_a_pin(tries: int | None) -> None:
-    ready = wizard.pin_ready(replace(AT_PIN, busy=Work.PREPARING), CHALLENGE, tries)
+    ready = moves.pin_ready(replace(AT_PIN, busy=Work.PREPARING), CHALLENGE, tries)
     assert wizard.tries_low(tries) is (tries is None or tries <= 2)
     assert wizard.pin_allowed(ready) is (tries not in {0, 1})
     assert wizard.last_try_open(ready) is (tries == 1)
@@ -96,12 +96,12 @@ def test_which_tries_are_low_and_which_allow_a_pin(tries: int | None) -> None:
 
 
 def test_a_last_try_is_confirmed_for_one_pin_only() -> None:
-    ready = wizard.pin_ready(AT_PIN, CHALLENGE, 1)
-    confirmed = wizard.confirm_last_try(ready)
+    ready = moves.pin_ready(AT_PIN, CHALLENGE, 1)
+    confirmed = moves.confirm_last_try(ready)
     assert wizard.pin_allowed(confirmed)
-    sent = wizard.prove(confirmed)
+    sent = moves.prove(confirmed)
     assert not sent.last_try_confirmed
-    assert not wizard.pin_allowed(wizard.pin_ready(sent, CHALLENGE, 1))
+    assert not wizard.pin_allowed(moves.pin_ready(sent, CHALLENGE, 1))
 
 
 def test_no_pin_while_work_runs_or_without_challenge_or_card() -> None:
@@ -117,25 +117,25 @@ def test_no_pin_while_work_runs_or_without_challenge_or_card() -> None:
 
 
 def test_a_wrong_pin_keeps_the_step_and_shows_what_is_left() -> None:
-    failed = wizard.failed(wizard.prove(AT_PIN), Failure("card.pin.wrong", {"tries_left": 2}))
+    failed = events.failed(moves.prove(AT_PIN), Failure("card.pin.wrong", {"tries_left": 2}))
     assert failed.step is Step.PIN
     assert failed.card is not None
     assert failed.card.tries_left == 2
     assert wizard.after_failed_proof(failed)
-    again = wizard.prepare_again(failed)
+    again = events.prepare_again(failed)
     assert again.failure is not None, "what went wrong stays on the screen"
     assert again.busy is Work.PREPARING
 
 
 def test_a_wrong_pin_without_a_number_counts_as_unknown() -> None:
-    failed = wizard.failed(wizard.prove(AT_PIN), Failure("card.pin.wrong", {"tries_left": None}))
+    failed = events.failed(moves.prove(AT_PIN), Failure("card.pin.wrong", {"tries_left": None}))
     assert failed.card is not None
     assert failed.card.tries_left is None
     assert wizard.tries_low(failed.card.tries_left)
 
 
 def test_a_blocked_card_asks_for_nothing_more() -> None:
-    failed = wizard.failed(wizard.prove(AT_PIN), Failure("card.pin.blocked"))
+    failed = events.failed(moves.prove(AT_PIN), Failure("card.pin.blocked"))
     assert failed.card is not None
     assert failed.card.tries_left == 0
     assert not wizard.pin_allowed(failed)
@@ -143,68 +143,68 @@ def test_a_blocked_card_asks_for_nothing_more() -> None:
 
 
 def test_a_proof_that_the_network_lost_waits_for_the_service() -> None:
-    failed = wizard.failed(wizard.prove(AT_PIN), Failure("net.timeout", {"host": "h"}))
+    failed = events.failed(moves.prove(AT_PIN), Failure("net.timeout", {"host": "h"}))
     assert not wizard.after_failed_proof(failed)
     assert wizard.waits_for_service(failed)
-    back = wizard.service_back(failed, SERVICE)
+    back = events.service_back(failed, SERVICE)
     assert back.failure is None
     assert back.busy is Work.PREPARING
 
 
 def test_a_card_taken_out_is_noticed_and_everything_else_kept() -> None:
-    gone = wizard.slots_changed(AT_PIN, EMPTY)
+    gone = events.slots_changed(AT_PIN, EMPTY)
     assert gone.failure == Failure("card.removed", {"reader": READER})
     assert gone.card_gone
     assert gone.card == CARD
     assert gone.challenge is None
     assert not wizard.returned(gone)
-    back = wizard.slots_changed(gone, AGAIN)
+    back = events.slots_changed(gone, AGAIN)
     assert wizard.returned(back)
-    same = wizard.card_read(wizard.read_again(back), CARD)
+    same = moves.card_read(moves.read_again(back), CARD)
     assert same.step is Step.PIN
     assert same.busy is Work.PREPARING
     assert not same.card_gone
 
 
 def test_another_card_is_shown_before_it_is_used() -> None:
-    gone = wizard.slots_changed(AT_PIN, EMPTY)
-    other = wizard.card_read(wizard.read_again(wizard.slots_changed(gone, AGAIN)), OTHER)
+    gone = events.slots_changed(AT_PIN, EMPTY)
+    other = moves.card_read(moves.read_again(events.slots_changed(gone, AGAIN)), OTHER)
     assert other.step is Step.CARD
     assert other.card == OTHER
 
 
 def test_a_card_swapped_between_two_looks_is_noticed() -> None:
-    swapped = wizard.slots_changed(AT_PIN, AGAIN)
+    swapped = events.slots_changed(AT_PIN, AGAIN)
     assert swapped.card_gone
     assert wizard.returned(swapped)
 
 
 def test_an_unplugged_reader_has_its_own_code() -> None:
-    assert wizard.slots_changed(AT_PIN, ()).failure == Failure(
+    assert events.slots_changed(AT_PIN, ()).failure == Failure(
         "card.reader.gone", {"reader": READER}
     )
 
 
 def test_the_proof_itself_says_how_it_ended() -> None:
-    proving = wizard.prove(AT_PIN)
-    assert wizard.slots_changed(proving, EMPTY).busy is Work.PROVING
-    failed = wizard.failed(proving, Failure("card.removed", {"reader": READER}))
+    proving = moves.prove(AT_PIN)
+    assert events.slots_changed(proving, EMPTY).busy is Work.PROVING
+    failed = events.failed(proving, Failure("card.removed", {"reader": READER}))
     assert failed.card_gone
     assert failed.challenge is None
 
 
 def test_after_the_result_the_card_may_go() -> None:
-    result = wizard.proved(wizard.prove(AT_PIN), VERIFICATION)
-    assert wizard.slots_changed(result, EMPTY).failure is None
-    assert wizard.slots_changed(AT_FORM, ()).failure is None
+    result = moves.proved(moves.prove(AT_PIN), VERIFICATION)
+    assert events.slots_changed(result, EMPTY).failure is None
+    assert events.slots_changed(AT_FORM, ()).failure is None
 
 
 def test_a_lost_pcsc_service_waits_for_its_return() -> None:
-    lost = wizard.readers_lost(AT_PIN, Failure("pcsc.service.stopped"))
+    lost = events.readers_lost(AT_PIN, Failure("pcsc.service.stopped"))
     assert lost.card_gone
     assert lost.slots == ()
-    assert wizard.returned(wizard.slots_changed(lost, FULL))
-    assert wizard.readers_lost(AT_FORM, Failure("pcsc.service.stopped")).failure is None
+    assert wizard.returned(events.slots_changed(lost, FULL))
+    assert events.readers_lost(AT_FORM, Failure("pcsc.service.stopped")).failure is None
 
 
 UNDECIDED = [
@@ -224,30 +224,30 @@ DECIDED = ["service.form.invalid", "service.account.exists", "service.request.in
 @pytest.mark.parametrize("code", UNDECIDED)
 def test_an_unknown_outcome_allows_the_same_submission_only(code: str) -> None:
     first = Submission("key-1", {"account": "nurse"})
-    failed = wizard.failed(wizard.register(AT_FORM, first), Failure(code))
+    failed = events.failed(moves.register(AT_FORM, first), Failure(code))
     assert failed.undecided
     assert not wizard.can_go_back(failed)
-    assert wizard.register(failed, Submission("key-2", {})).submission is first
+    assert moves.register(failed, Submission("key-2", {})).submission is first
 
 
 @pytest.mark.parametrize("code", DECIDED)
 def test_a_decided_submission_is_over(code: str) -> None:
-    failed = wizard.failed(wizard.register(AT_FORM, Submission("key-1")), Failure(code))
+    failed = events.failed(moves.register(AT_FORM, Submission("key-1")), Failure(code))
     assert not failed.undecided
     second = Submission("key-2")
-    assert wizard.register(failed, second).submission is second
+    assert moves.register(failed, second).submission is second
 
 
 def test_refused_fields_are_named() -> None:
     failure = Failure("service.form.invalid", {"fields": "email,phone"})
-    failed = wizard.failed(wizard.register(AT_FORM, Submission("k")), failure)
+    failed = events.failed(moves.register(AT_FORM, Submission("k")), failure)
     assert failed.refused_fields == {"email", "phone"}
-    assert wizard.register(failed, Submission("l")).refused_fields == frozenset()
+    assert moves.register(failed, Submission("l")).refused_fields == frozenset()
 
 
 @pytest.mark.parametrize("code", ["service.verification.expired", "service.card.bound"])
 def test_a_lost_proof_starts_again_at_the_card(code: str) -> None:
-    failed = wizard.failed(wizard.register(AT_FORM, Submission("k")), Failure(code))
+    failed = events.failed(moves.register(AT_FORM, Submission("k")), Failure(code))
     assert failed.step is Step.CARD
     assert failed.verification is None
     assert not failed.undecided
@@ -258,30 +258,30 @@ def test_an_expired_session_signs_in_again_and_sends_the_same() -> None:
         AT_FORM, step=Step.SIGN_IN, purpose=Purpose.REBIND, session=SESSION, account="nurse"
     )
     first = Submission("key-1")
-    failed = wizard.failed(wizard.bind(state, first), Failure("service.session.expired"))
+    failed = events.failed(moves.bind(state, first), Failure("service.session.expired"))
     assert failed.session is None
     assert failed.step is Step.SIGN_IN
-    again = wizard.bind(wizard.signed_in(failed, SESSION), Submission("key-2"))
+    again = moves.bind(moves.signed_in(failed, SESSION), Submission("key-2"))
     assert again.submission is first
 
 
 def test_cancelling_keeps_an_undecided_submission() -> None:
-    sending = wizard.register(AT_FORM, Submission("k"))
-    assert wizard.cancelled(sending).undecided
-    assert wizard.failed(sending, Failure("net.cancelled")).failure is None
+    sending = moves.register(AT_FORM, Submission("k"))
+    assert events.cancelled(sending).undecided
+    assert events.failed(sending, Failure("net.cancelled")).failure is None
 
 
 def test_going_back_never_leads_over_a_used_proof() -> None:
-    result = wizard.proved(wizard.prove(AT_PIN), VERIFICATION)
-    assert wizard.back(result) is result
-    assert wizard.back(AT_FORM).step is Step.RESULT
-    assert wizard.back(AT_PIN).step is Step.CARD
-    assert wizard.back(AT_PIN).challenge is None
-    assert wizard.back(wizard.back(AT_PIN)).step is Step.READER
+    result = moves.proved(moves.prove(AT_PIN), VERIFICATION)
+    assert moves.back(result) is result
+    assert moves.back(AT_FORM).step is Step.RESULT
+    assert moves.back(AT_PIN).step is Step.CARD
+    assert moves.back(AT_PIN).challenge is None
+    assert moves.back(moves.back(AT_PIN)).step is Step.READER
 
 
 def test_the_receipt_ends_the_turn() -> None:
-    done = wizard.bound(wizard.register(AT_FORM, Submission("k")), RECEIPT)
+    done = moves.bound(moves.register(AT_FORM, Submission("k")), RECEIPT)
     assert done.step is Step.RECEIPT
     assert done.session is None
     assert not done.undecided
@@ -301,23 +301,23 @@ SLOTS = st.lists(
 ).map(tuple)
 FAILURES = st.sampled_from([*UNDECIDED, *DECIDED, "card.removed", "card.pin.wrong", "card.reset"])
 EVENTS = st.one_of(
-    SLOTS.map(lambda slots: lambda now: wizard.slots_changed(now, slots)),
-    FAILURES.map(lambda code: lambda now: wizard.failed(now, Failure(code))),
+    SLOTS.map(lambda slots: lambda now: events.slots_changed(now, slots)),
+    FAILURES.map(lambda code: lambda now: events.failed(now, Failure(code))),
     st.sampled_from(
         [
-            wizard.back,
-            wizard.cancelled,
-            wizard.prove,
-            wizard.confirm_last_try,
-            wizard.choose_reader,
-            wizard.prepare_pin,
-            wizard.read_again,
-            wizard.enter_account,
-            lambda now: wizard.readers_lost(now, Failure("pcsc.service.stopped")),
-            lambda now: wizard.service_back(now, SERVICE),
-            lambda now: wizard.pin_ready(now, CHALLENGE, 1),
-            lambda now: wizard.card_read(now, OTHER),
-            lambda now: wizard.register(now, Submission("k")),
+            moves.back,
+            events.cancelled,
+            moves.prove,
+            moves.confirm_last_try,
+            moves.choose_reader,
+            moves.prepare_pin,
+            moves.read_again,
+            moves.enter_account,
+            lambda now: events.readers_lost(now, Failure("pcsc.service.stopped")),
+            lambda now: events.service_back(now, SERVICE),
+            lambda now: moves.pin_ready(now, CHALLENGE, 1),
+            lambda now: moves.card_read(now, OTHER),
+            lambda now: moves.register(now, Submission("k")),
         ]
     ),
 )
@@ -337,12 +337,12 @@ def test_in_no_state_may_a_pin_be_typed_that_should_not(state: Wizard, events: l
 
 
 def test_what_stood_in_the_form_is_kept_until_it_is_bound() -> None:
-    drafted = wizard.keep_draft(AT_FORM, {"name": "王測試"})
-    lost = wizard.failed(
-        wizard.register(drafted, Submission("k")), Failure("service.verification.expired")
+    drafted = moves.keep_draft(AT_FORM, {"name": "王測試"})
+    lost = events.failed(
+        moves.register(drafted, Submission("k")), Failure("service.verification.expired")
     )
     assert lost.draft == {"name": "王測試"}
     assert "王測試" not in repr(lost)
-    done = wizard.bound(wizard.register(drafted, Submission("k")), RECEIPT)
+    done = moves.bound(moves.register(drafted, Submission("k")), RECEIPT)
     assert done.draft == {}
-    assert wizard.start(lost, Purpose.REGISTER).draft == {}
+    assert moves.start(lost, Purpose.REGISTER).draft == {}
