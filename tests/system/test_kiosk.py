@@ -9,13 +9,14 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from kiosk import ACCOUNT, Kiosk, Place, _, place
 from parts import Service, card_in_reader
 from pcscd import Pcscd
-from terminal import Terminal
+from terminal import DEADLINE, Terminal
 
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
@@ -167,11 +168,11 @@ def test_nobody_at_the_keys(place: Place, pcscd: Pcscd, authority_folder: Path) 
 
 
 def test_the_first_screen_is_quiet(place: Place) -> None:
-    """With nobody there, nothing is sent and nothing is restarted."""
+    """With nobody there, nothing is counted down (after 5 s), sent or restarted."""
     with place.kiosk(idle=8, countdown=3) as kiosk:
         child, written = kiosk.child, len(kiosk.screen.written)
         with pytest.raises(pytest.fail.Exception):
-            kiosk.screen.until(lambda: len(kiosk.screen.written) > written, seconds=10)
+            kiosk.screen.until(lambda: len(kiosk.screen.written) > written, seconds=6)
         assert kiosk.child == child
 
 
@@ -211,6 +212,48 @@ def test_a_person_leaves(place: Place) -> None:
         kiosk.screen.until(_("Nothing has been bound yet. What you typed will be forgotten."))
         kiosk.screen.press("enter")
         kiosk.next_turn(first)
+
+
+HUNG = """
+import time
+from tui.kiosk import supervisor
+from tui.kiosk.board import Board
+from tui.kiosk.tty import Tty
+
+def turn():
+    print("a turn began", flush=True)
+    time.sleep(600)
+
+supervisor.HUNG_SECONDS, supervisor.LOOK_SECONDS = 1.0, 0.1
+supervisor.Supervisor(turn, Board(), Tty(0)).run()
+"""
+
+
+def test_a_turn_that_hangs() -> None:
+    """Without a sign of life a process is ended, and the next one begins."""
+    with Terminal([sys.executable, "-c", HUNG], {}) as screen:
+        screen.until(lambda: screen.written.count(b"a turn began") >= 3)
+        screen.process.send_signal(signal.SIGTERM)
+        assert screen.ends() == 0
+
+
+def test_the_terminal_goes(place: Place) -> None:
+    """The kiosk ends by itself, for systemd to start it anew; it does not spin on a dead line."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [*place.program, "kiosk", "--settings", str(place.settings())],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={"TERM": "xterm"},
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while "請問您要做什麼".encode() not in shown:
+            shown += os.read(ours, 65536)
+        os.close(ours)
+        assert process.wait(DEADLINE) != 0
 
 
 # --- what the administrator decides --------------------------------------------------------------

@@ -60,6 +60,11 @@ def load(path: Path) -> KioskSettings:
         raise KioskSettingsInvalid(str(path), "TOML") from error
     except (OSError, UnicodeError) as error:
         raise FileUnusable(str(path)) from error
+    return read(path, table)
+
+
+def read(path: Path, table: dict[str, object]) -> KioskSettings:
+    """What a parsed file says. Raises KioskSettingsInvalid with the first key that cannot be."""
     return _Table(path, table).settings()
 
 
