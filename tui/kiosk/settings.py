@@ -16,7 +16,6 @@ from tui.errors import FileUnusable, KioskAsRoot, KioskFileOpen, KioskSettingsIn
 from tui.kiosk.password import SecretHash
 
 T = TypeVar("T")
-FILE = Path("/etc/hca-bind/kiosk.toml")
 LANGUAGES = {"zh": Language.ZH, "en": Language.EN}
 SHORTEST = 5  # seconds before the countdown
 EXAMPLE = """\
@@ -29,7 +28,7 @@ language = "zh"                                # zh or en; on the bare console a
 idle = 90                                      # seconds without a key until a turn ends
 countdown = 20                                 # the last of them are counted down
 receipt = 60                                   # the same for the receipt
-# administrator = "$scrypt$…"                  # ends the kiosk; made by: hca-bind kiosk password
+# administrator = "$scrypt$…"    # by `hca-bind kiosk password`; the secret, after Ctrl+], ends it all
 """
 
 
