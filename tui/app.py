@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -129,6 +130,8 @@ class WizardApp(App[int], inherit_bindings=False):
 
     def _warm_up(self) -> None:
         """Behind the first screen: what the next steps, and a failure's support code, need."""
+        gc.freeze()  # what is loaded by now stays for good
+        gc.enable()
         self.engine.warm_up()
         self._examination.look_around()
 

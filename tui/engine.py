@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, TypeVar
 from client.purpose import Purpose
 from screens import events, moves, wizard
 from screens.wizard import Step, Submission, Wizard, Work
-from tui.errors import InstallDenied
 from tui.worker import Worker
 
 if TYPE_CHECKING:
@@ -234,6 +233,8 @@ class Engine:
         self._work(lambda: self._the_equipment().fetch(offer, report), moves.fetched)
 
     def _install(self, state: Wizard) -> None:
+        from tui.errors import InstallDenied
+
         plan = state.plan
         if plan is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -40,6 +41,7 @@ def prepare_environment() -> None:
 
     Kitty's all-keys reports lose an input method's text in some terminals (Textual 8.2.7 on).
     """
+    gc.disable()  # it would find nothing but modules; on again behind the first frame
     for name in [name for name in os.environ if name == "TEXTUAL" or name.startswith("TEXTUAL_")]:
         del os.environ[name]
     os.environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"
