@@ -28,7 +28,7 @@ language = "zh"                                # zh or en; on the bare console a
 idle = 90                                      # seconds without a key until a turn ends
 countdown = 20                                 # the last of them are counted down
 receipt = 60                                   # the same for the receipt
-# administrator = "$scrypt$…"   # of `hca-bind kiosk password`; typed after Ctrl+], it ends the kiosk
+# administrator = "$scrypt$…"   # of `hca-bind kiosk password`; after Ctrl+], it ends the kiosk
 """
 
 
