@@ -28,6 +28,7 @@ AID_7816_15 = bytes.fromhex("E828BD080F")  # ISO/IEC 7816-15
 EF_DIR = Path(objects.MF + b"\x2f\x00")
 ODF = Path(b"\x50\x31")
 TOKEN_INFO = Path(b"\x50\x32")
+TAIL = 64  # bytes of a certificate's signature that tell it from every other
 
 _Object = TypeVar("_Object")
 
@@ -41,14 +42,15 @@ class Contents:
     key: PrivateKey
     pin: PinObject
     certificate: bytes = field(repr=False)  # DER
+    place: Path | None = None  # the certificate's file; None where the CDF holds it itself
 
 
 class Seen:
     """What was read of the cards of one person's run, so that one that comes back is not read anew.
 
-    A card is known by the whole of its EF.TokenInfo, read again each time: serial number, and what
-    changes when it is written to. What came from memory is never trusted with more than a reading:
-    the tries are asked of the card, and the signature is checked under the certificate.
+    A card is known by the whole of its EF.TokenInfo (its serial number, and what changes when it is
+    written to) and by the end of its certificate, both read again each time: an issuer may give two
+    cards one serial number, and then a stranger's name must not stand above the PIN.
     """
 
     def __init__(self) -> None:
@@ -104,7 +106,7 @@ def read(
     seen = seen or Seen()
     token, token_info = files.read(TOKEN_INFO, "EF.TokenInfo", _token_info)
     recalled = seen.recall(token_info)
-    if recalled is not None:
+    if recalled is not None and _still_holds(files, recalled):
         return recalled
     directory = files.read(ODF, "EF.ODF", objects.directory)
 
@@ -127,6 +129,7 @@ def read(
     certificates = collect(directory.certificates, "CDF", objects.certificates)
     key, certificate = _signing_pair(keys, certificates)
     contents = Contents(
+        place=certificate.path,
         application=application,
         token=token,
         key=key,
@@ -139,6 +142,18 @@ def read(
     )
     seen.keep(token_info, contents)
     return contents
+
+
+def _still_holds(files: Files, contents: Contents) -> bool:
+    """Is it that certificate? Its last bytes are its issuer's signature, as no other has them."""
+    if contents.place is None:
+        return False
+    tail = contents.certificate[-TAIL:]
+    try:
+        found = files.piece(contents.place, len(contents.certificate) - len(tail), len(tail))
+    except (CardDataMissing, CardRefused):
+        return False
+    return found == tail
 
 
 def _token_info(data: bytes) -> tuple[TokenInfo, bytes]:

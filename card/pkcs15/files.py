@@ -53,6 +53,14 @@ class Files:
         size = self._select(path, file)
         return parse(self._content(path, file, single, size=size))
 
+    def piece(self, path: Path, offset: int, length: int) -> bytes:
+        """At most `length` bytes of the file from `offset` on: SELECT and one READ BINARY.
+
+        Raises CardDataMissing, CardRefused, and what Channel.send raises.
+        """
+        self._select(path, "certificate")
+        return self._binary(*divmod(path.index + offset, 256), length)[0]
+
     def _short_id(self, path: Path) -> int | None:
         """The short EF identifier to read by, where it is certain which file it means."""
         identifier = path.value[-2:]

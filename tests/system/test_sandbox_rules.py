@@ -319,7 +319,13 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", Fault)
+def test_every_fault_is_held_to_a_code() -> None:
+    """Those of the component list and its files are met in tests/unit/client/components."""
+    others = {fault for fault in Fault if fault.value.startswith(("manifest-", "file-"))}
+    assert others | set(FAULTS) == set(Fault)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_has_its_code_and_can_be_lifted(
     sandbox: Sandbox, authority: Authority, fault: Fault
 ) -> None:

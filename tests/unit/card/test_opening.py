@@ -326,7 +326,8 @@ def test_a_card_that_comes_back_is_not_read_anew(make_scripted: MakeScripted) ->
     read = len(readers.commands)
     readers.card.reset()
     again = open_card(readers, READER, seen=seen)
-    assert len(readers.commands) - read == 2  # SELECT, and READ BINARY of EF.TokenInfo
+    # SELECT and EF.TokenInfo, SELECT and the end of the certificate
+    assert [c[1] for c in readers.commands[read:]] == [0xA4, 0xB0, 0xA4, 0xB0]
     assert again.certificate == first.certificate
     assert again.sign(pin_of(b"Test-123"), MESSAGE, again.tries_left()).algorithm == "ES256"
     seen.forget()
@@ -339,6 +340,15 @@ def test_another_card_is_never_taken_for_one_that_was_seen(make_scripted: MakeSc
     seen = Seen()
     for serial, holder in (("TEST01", "測試員甲"), ("TEST02", "測試員乙")):
         toml = f'serial = "{serial}"\n[certificate]\nholder = "{holder}"\n{EC}'
+        assert open_card(make_scripted(toml), READER, seen=seen).certificate.holder == holder
+
+
+def test_one_serial_number_on_two_cards_shows_nobody_else_s_name(
+    make_scripted: MakeScripted,
+) -> None:
+    seen = Seen()
+    for holder in ("測試員甲", "測試員乙", "測試員甲"):
+        toml = f'serial = "TEST01"\n[certificate]\nholder = "{holder}"\n{EC}'
         assert open_card(make_scripted(toml), READER, seen=seen).certificate.holder == holder
 
 
