@@ -14,6 +14,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography import x509
+
 from card.errors import CardError
 from card.pin import Pin
 from card.port import Connection, Readers, Slot
@@ -113,6 +115,10 @@ class Parts(DemoBackends):
 
     def readers(self) -> Readers:
         return self._desk.breaker
+
+    def anchors(self) -> tuple[x509.Certificate, ...]:
+        """None: the desk's cards are of a CA that the demo does not know."""
+        return ()
 
     def service(self) -> Service:
         desk = self._desk
