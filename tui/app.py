@@ -167,6 +167,16 @@ class WizardApp(App[int], inherit_bindings=False):
         self._painter.forget()
         self.screen.refresh(layout=True)
 
+    def exit(
+        self,
+        result: int | None = None,
+        return_code: int = 0,
+        message: RenderableType | None = None,
+    ) -> None:
+        if self.policy.turn is not None:
+            self.policy.turn.over(return_code)
+        super().exit(result, return_code, message)
+
     def _handle_exception(self, error: Exception) -> None:
         """End calmly: Textual's own crash screen prints local variables, a PIN's among them."""
         self.unexpected = type(error).__name__

@@ -32,6 +32,9 @@ IGNORED = (
     signal.SIGUSR1,
     signal.SIGUSR2,
 )
+# Held back from a child until its wizard runs: Textual's driver answers some of them until then, by
+# stopping, or (SIGCONT) by starting its threads a second time.
+HELD = {*IGNORED, signal.SIGCONT}
 LOOK_SECONDS = 2.0  # between two looks at a child that says nothing
 HUNG_SECONDS = 30.0  # without a sign of life
 ENDING_SECONDS = 5.0  # for a child that was asked to end
@@ -61,7 +64,7 @@ class Supervisor:
         """Turn after turn; returns the kiosk's own exit status once it may end."""
         for number in IGNORED:
             signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
+        signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED | HELD)
         syslog.openlog("hca-bind-kiosk")
         pause = 0.0
         while True:

@@ -10,6 +10,7 @@ import math
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from textual.geometry import Size
 
 from screens.kiosk import AdministratorScreen, CountdownScreen
 from screens.wizard import Step, Wizard, Work
-from tui.kiosk.supervisor import IGNORED, End
+from tui.kiosk.supervisor import HELD, End
 
 if TYPE_CHECKING:
     from card.pin import Pin
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tui.kiosk.settings import KioskSettings
 
 SENDING = frozenset({Work.REGISTERING, Work.BINDING})
+ENDING_SECONDS = 5.0  # from the end of a turn to the end of its process, sign-out included
 UNTOUCHED_SECONDS = 600.0  # a first screen that may only seem untouched: a paste without its end
 ADMINISTRATOR_KEY = "ctrl+right_square_bracket"
 
@@ -51,6 +53,12 @@ class Turn:
         self._read: Slot | None = None  # where this person's card lies, as it was when it was read
         self._taken = False  # while a binding is under way
 
+    def over(self, status: int) -> None:
+        """The program ends: give its threads and the driver a moment, and no more."""
+        timer = threading.Timer(ENDING_SECONDS, os._exit, (status,))
+        timer.daemon = True
+        timer.start()
+
     def attach(self, app: WizardApp) -> None:
         """Before the program runs, and before any other method here."""
         self._app = app
@@ -58,8 +66,9 @@ class Turn:
     def begin(self) -> None:
         """On the running event loop, after Textual's own signal handlers were set."""
         if not self._app.is_headless:
-            for number in (*IGNORED, signal.SIGCONT):
+            for number in HELD:
                 signal.signal(number, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
         self._app.set_interval(1.0, self.tick)
 
     # --- keys ---
