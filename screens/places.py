@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from card.port import SlotState
+from card.text import clean
 from screens.language import N_, Words
 
 if TYPE_CHECKING:
     from card.desk import Place
 
+NAME_COLUMNS = 48  # most of a line, and no real reader's name is longer
 STATES = {
     SlotState.EMPTY: N_("no card"),
     SlotState.PRESENT: N_("card inserted, being looked at"),
@@ -30,8 +32,13 @@ def described(place: Place, words: Words) -> str:
     return words_for(place.error.code, place.error.facts(), words).title
 
 
+def name(reader: str) -> str:
+    """A reader's name to be looked at; a driver may call its reader anything."""
+    return clean(reader, NAME_COLUMNS)
+
+
 def line(place: Place, words: Words) -> str:
-    return f"{place.slot.reader}: {described(place, words)}"
+    return f"{name(place.slot.reader)}: {described(place, words)}"
 
 
 def rows(places: Iterable[Place]) -> list[dict[str, object]]:

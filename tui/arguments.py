@@ -5,21 +5,32 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from screens.language import Language
 
+WIDEST = 400  # columns of a complaint about the command line
 LANGUAGES = {"zh": Language.ZH, "en": Language.EN}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Its complaints quote the command line; the terminal must not obey what they quote."""
+
+    def error(self, message: str) -> NoReturn:
+        from card.text import clean
+
+        super().error(clean(message, WIDEST))
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--lang", choices=LANGUAGES, help="zh (default) or en")
-    service = argparse.ArgumentParser(add_help=False)
+    service = _Parser(add_help=False)
     service.add_argument("--service", metavar="URL", help="https:// address of the service")
     service.add_argument("--ca", type=Path, metavar="FILE", help="trust this PEM file only")
     service.add_argument("--trace", type=Path, metavar="FILE", help="redacted APDU trace")
-    supply = argparse.ArgumentParser(add_help=False)
+    supply = _Parser(add_help=False)
     supply.add_argument(
         "--components", type=Path, metavar="DIR", help="a folder of components, without internet"
     )
@@ -30,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="KEY",
         help="trust lists signed with this key, in place of the settings' keys",
     )
-    lines = argparse.ArgumentParser(add_help=False)
+    lines = _Parser(add_help=False)
     lines.add_argument("--reader", metavar="NAME", help="use this reader")
     lines.add_argument("--pin-fd", type=int, metavar="N", help="read the PIN from descriptor N")
     lines.add_argument("--json", action="store_true", help="one JSON object per line")
@@ -38,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         "--confirm-last-try", action="store_true", help="use the card's last try without asking"
     )
 
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="hca-bind",
         description="Bind a 醫事憑證 IC 卡 to a reporting-system account.",
         parents=[common, service, supply],
@@ -46,9 +57,7 @@ def parser() -> argparse.ArgumentParser:
     top.set_defaults(command="wizard")
     commands = top.add_subparsers(metavar="COMMAND")
 
-    def command(
-        name: str, about: str, *parents: argparse.ArgumentParser
-    ) -> argparse.ArgumentParser:
+    def command(name: str, about: str, *parents: _Parser) -> _Parser:
         sub = commands.add_parser(name, help=about, description=about, parents=parents)
         sub.set_defaults(command=name)
         return sub
@@ -88,9 +97,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _sandbox(
-    command: Callable[..., argparse.ArgumentParser], common: argparse.ArgumentParser
-) -> None:
+def _sandbox(command: Callable[..., _Parser], common: _Parser) -> None:
     """The service for trying things out."""
     sandbox = command("sandbox", "a reporting service for trying things out", common)
     sandbox.add_argument("--port", type=int, default=8443, metavar="N")
@@ -103,9 +110,7 @@ def _sandbox(
     sandbox.add_argument("--password-fd", type=int, metavar="N", help="read its password there")
 
 
-def _kiosk(
-    command: Callable[..., argparse.ArgumentParser], common: argparse.ArgumentParser
-) -> None:
+def _kiosk(command: Callable[..., _Parser], common: _Parser) -> None:
     """The kiosk, and what its administrator needs."""
     kiosk = command("kiosk", "a terminal for everybody, one person after the other", common)
     kiosk.add_argument(
@@ -126,12 +131,12 @@ def _kiosk(
 
 
 def _support(
-    command: Callable[..., argparse.ArgumentParser],
-    common: argparse.ArgumentParser,
-    service: argparse.ArgumentParser,
+    command: Callable[..., _Parser],
+    common: _Parser,
+    service: _Parser,
 ) -> None:
     """The commands for finding out what is wrong."""
-    asked = argparse.ArgumentParser(add_help=False)
+    asked = _Parser(add_help=False)
     asked.add_argument("--json", action="store_true", help="machine-readable")
     explain = command("explain", "find out what a message means", common, asked)
     explain.add_argument("text", nargs="+", metavar="TEXT", help="the message, or a part of it")

@@ -7,6 +7,7 @@ that the terminal shows and sends only those that differ, so a screen costs what
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import groupby
@@ -23,9 +24,16 @@ Span = tuple[int, int, Strip]  # column, line, content
 
 BLANK: Cell = (" ", "")
 UNKNOWN: Cell = ("\0", "")  # equal to nothing that is ever shown
+MOST_MARKS = 2  # combining marks on one character; more are a tower over the lines above
 GAP = 6  # unchanged cells that are cheaper to send again than a cursor movement
 DEFAULT_COLOURS = frozenset({"39", "49"})  # the same as saying nothing
 SHOWS_ON_BLANK = ("4", "7", "9", "21", "53")  # underline, reverse, strike, double, overline
+
+
+@lru_cache(maxsize=512)
+def _drawn(character: str) -> bool:
+    """False for control, format (bidi, zero-width), unassigned and separating characters."""
+    return unicodedata.category(character) not in {"Cc", "Cf", "Cn", "Cs", "Zl", "Zp"}
 
 
 @lru_cache(maxsize=512)
@@ -61,8 +69,9 @@ def cells_of(strip: Strip, colours: ColorSystem) -> Iterator[Cell]:
         parameters = sgr(style, colours)
         for character in text:
             width = get_character_cell_size(character)
-            if width == 0:
-                if last is not None:
+            if width == 0 or not _drawn(character):
+                # A terminal obeys what is no letter, accent or sign: none of it goes out.
+                if last is not None and _drawn(character) and len(last[0]) <= MOST_MARKS:
                     last = (last[0] + character, last[1])
                 continue
             if last is not None:

@@ -13,6 +13,7 @@ from screens.frame import StepScreen
 from screens.language import N_
 from screens.menu import Menu
 from screens.messages import CardConfirmed, Continued
+from screens.places import name
 from screens.prose import Prose
 from screens.wizard import Wizard, category_matches
 
@@ -49,7 +50,7 @@ class CardScreen(StepScreen):
         card, service = wizard.card, wizard.service
         usable = card is not None and not wizard.card_gone and wizard.failure is None
         if card is None:
-            facts = _("Reader: {reader}", reader=wizard.reader or "")
+            facts = _("Reader: {reader}", reader=name(wizard.reader or ""))
         else:
             certificate = card.certificate
             facts = rows(
@@ -57,7 +58,7 @@ class CardScreen(StepScreen):
                 (_("Card"), f"{certificate.category}  {card.label}"),
                 (_("Issued by"), certificate.issuer),
                 (_("Valid until"), f"{certificate.not_after:%Y-%m-%d}"),
-                (_("Reader"), card.reader),
+                (_("Reader"), name(card.reader)),
             )
         self.query_one("#facts", Prose).update(facts + "\n")
         rebind = wizard.purpose is Purpose.REBIND

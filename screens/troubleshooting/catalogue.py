@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from card.text import clean
 from client.port import Label
 from screens.language import Language
 from screens.wizard import Fact, Step
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from screens.troubleshooting.files import FamilyFile
 
 FOLDER = Path(__file__).parent
+WIDEST = 240  # columns of one fact in a text
 UNEXPECTED = "app.unexpected"  # an exception that no error tree foresees
 
 
@@ -164,7 +166,7 @@ def fill(label: Label, facts: Mapping[str, Fact], language: Language) -> str:
             return f"{fact:0{_HEX_DIGITS[name]}X}"
         if isinstance(fact, int) and name == "status" and fact > 0xFFFF:
             return f"0x{fact:08X}"
-        return "".join(character for character in str(fact) if character.isprintable())
+        return clean(str(fact), WIDEST)  # a path or a name may be anything
 
     def optional(part: re.Match[str]) -> str:
         names = _FACT.findall(part[1])
