@@ -33,8 +33,10 @@ from card.port import Connection, Slot, SlotState
 PNP = "\\\\?PnP?\\Notification"  # the pseudo reader that changes when a reader comes or goes
 LOOK_AGAIN = 60_000  # ms; pcsc-lite can miss a reader that came between listing and waiting
 LOOK_OFTEN = 1_000  # ms; where the system knows no such pseudo reader (macOS)
-CANCEL_EVERY = 0.02  # seconds between two SCardCancel, until the waiting thread has noticed
-CANCELS = 100
+# Seconds between two SCardCancel, until the waiting thread has noticed: long enough for a busy
+# machine to let it run, because a second one that comes after the wait disturbs the context.
+CANCEL_EVERY = 0.2
+CANCELS = 50
 DENIED_AGAIN = 0.5  # seconds
 CLOSING = 1.0  # seconds that closing waits; it goes on in the background then
 

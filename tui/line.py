@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+import unicodedata
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -98,8 +100,23 @@ class Reporter:
         self._print(json.dumps(row, ensure_ascii=False), sentence)
 
     def _print(self, row: str, sentence: str) -> None:
-        sys.stdout.write((row if self._as_json else sentence) + "\n")
+        sys.stdout.write((_escaped(row) if self._as_json else _inert(sentence)) + "\n")
         sys.stdout.flush()
+
+
+def _obeyed(character: str) -> bool:
+    """Would a terminal do something else with it than to draw it?"""
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def _inert(sentence: str) -> str:
+    """The last gate before the terminal; its lines stay lines."""
+    return "".join(each for each in sentence if each == "\n" or not _obeyed(each))
+
+
+def _escaped(row: str) -> str:
+    """The same for JSON, which can say such a character without sending it (RFC 8259 §7)."""
+    return "".join(json.dumps(each)[1:-1] if _obeyed(each) else each for each in row)
 
 
 class LineMode:
@@ -411,10 +428,18 @@ class LineMode:
 
 def _changed(readers: Readers, slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
     """Wait on another thread: Ctrl+C cannot end a call that blocks inside the PC/SC library."""
-    with ThreadPoolExecutor(1) as waiting:
-        change = waiting.submit(readers.wait, slots)
+    change: Future[tuple[Slot, ...]] = Future()
+
+    def wait() -> None:
         try:
-            return change.result()
-        except KeyboardInterrupt:
-            readers.cancel()
-            raise
+            change.set_result(readers.wait(slots))
+        except Exception as error:  # noqa: BLE001 - raised again where the result is asked for
+            change.set_exception(error)
+
+    # A daemon thread: whatever the library does with the cancelling, the program can end.
+    threading.Thread(target=wait, daemon=True).start()
+    try:
+        return change.result()
+    except KeyboardInterrupt:
+        readers.cancel()
+        raise
