@@ -22,25 +22,34 @@ class _Parser(argparse.ArgumentParser):
         super().error(clean(message, WIDEST))
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    common = _Parser(add_help=False)
+def _shared(absent: str | None) -> tuple[_Parser, _Parser, _Parser]:
+    """Options of many commands: of all; of those that meet the service; of those that fetch.
+
+    `absent` stands for an option that is not given; argparse.SUPPRESS leaves it as it is.
+    """
+    common = _Parser(add_help=False, argument_default=absent)
     common.add_argument("--lang", choices=LANGUAGES, help="zh (default) or en")
-    service = _Parser(add_help=False)
+    service = _Parser(add_help=False, argument_default=absent)
     service.add_argument("--service", metavar="URL", help="https:// address of the service")
     service.add_argument("--ca", type=Path, metavar="FILE", help="trust this PEM file only")
     service.add_argument("--trace", type=Path, metavar="FILE", help="redacted APDU trace")
-    supply = _Parser(add_help=False)
+    supply = _Parser(add_help=False, argument_default=absent)
     supply.add_argument(
         "--components", type=Path, metavar="DIR", help="a folder of components, without internet"
     )
     supply.add_argument(
         "--component-key",
         action="append",
-        default=[],
         metavar="KEY",
         help="trust lists signed with this key, in place of the settings' keys",
     )
+    return common, service, supply
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    # What was given before the command must not be forgotten because it does not come after it.
+    common, service, supply = _shared(argparse.SUPPRESS)
     lines = _Parser(add_help=False)
     lines.add_argument("--reader", metavar="NAME", help="use this reader")
     lines.add_argument("--pin-fd", type=int, metavar="N", help="read the PIN from descriptor N")
@@ -52,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(
         prog="hca-bind",
         description="Bind a 醫事憑證 IC 卡 to a reporting-system account.",
-        parents=[common, service, supply],
+        parents=_shared(None),
     )
     top.set_defaults(command="wizard")
     commands = top.add_subparsers(metavar="COMMAND")
@@ -65,7 +74,13 @@ def parser() -> argparse.ArgumentParser:
     demo = command("demo", "the wizard on the embedded card and service", common)
     demo.add_argument("--scenario", default="ok", metavar="NAME", help="`list` prints them")
     demo.add_argument("--autopilot", choices=("register", "rebind"), help="drive it by itself")
-    demo.add_argument("--trace", type=Path, metavar="FILE", help="redacted APDU trace")
+    demo.add_argument(
+        "--trace",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="redacted APDU trace",
+    )
 
     command("verify", "prove that the card is yours, line by line", common, service, lines)
     bind = command("bind", "bind a card, line by line", common, service, lines)

@@ -231,7 +231,7 @@ def _language(options: argparse.Namespace) -> Language:
 def _supply(options: argparse.Namespace) -> SupplyOptions:
     from tui.backends import SupplyOptions
 
-    return SupplyOptions(options.components, tuple(options.component_key))
+    return SupplyOptions(options.components, tuple(options.component_key or ()))
 
 
 def _fit() -> None:
