@@ -40,6 +40,7 @@ def read(der: bytes) -> HolderCertificate:
     cryptography is strict about DER; some real government certificates are not, and this error
     is how they show.
     """
+    from cryptography import x509
     from cryptography.x509.oid import NameOID
 
     certificate = _load(der)
@@ -55,7 +56,7 @@ def read(der: bytes) -> HolderCertificate:
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
         )
-    except (ValueError, CardDataMalformed):
+    except (ValueError, x509.UnsupportedGeneralNameType, CardDataMalformed):
         raise CertificateMalformed from None
 
 

@@ -108,6 +108,28 @@ def test_ber_that_is_not_der_is_an_outcome_of_its_own(authority: Authority) -> N
         certificate.read(issue(authority, "[certificate]\nmalformed = true\n"))
 
 
+def test_an_extension_that_does_not_parse_is_the_same_outcome(authority: Authority) -> None:
+    """Each is good DER with a good signature; only looking at the extensions shows it."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "測試員甲")])
+    edi_party = der.sequence(der.tlv(0xA5, der.tlv(0x81, b"x")))  # a name nobody here can read
+    for number, value in (("2.5.29.17", edi_party), ("2.5.29.15", b"\x03\x00")):
+        odd = (
+            x509.CertificateBuilder(authority.issuing.subject, name, authority.key.public_key(), 1)
+            .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+            .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+            .add_extension(
+                x509.UnrecognizedExtension(x509.ObjectIdentifier(number), value), critical=False
+            )
+            .sign(authority.key, hashes.SHA256())
+            .public_bytes(Encoding.DER)
+        )
+        with pytest.raises(CertificateMalformed):
+            certificate.read(odd)
+
+
 @pytest.fixture(scope="session")
 def whole(authority: Authority) -> bytes:
     return issue(authority)

@@ -23,6 +23,7 @@ from card.errors import (
     CertificateExpired,
     CertificateMalformed,
     CertificateNotYetValid,
+    CertificateUntrusted,
     CertificateUsage,
     KeyUnsupported,
     PinWrong,
@@ -97,6 +98,19 @@ def test_refused_before_any_pin(
     assert set(caught.value.facts()) == facts
     assert not [command for command in readers.commands if command[1] == 0x20]
     assert readers.closed == 1
+
+
+def test_an_issuer_that_no_anchor_vouches_for_is_refused_before_any_pin(
+    authority: Authority, make_scripted: MakeScripted
+) -> None:
+    stranger = Authority.create()  # of the same name, with another key
+    readers = make_scripted(EC)
+    with pytest.raises(CertificateUntrusted):
+        open_card(readers, READER, accepted={"HPC"}, anchors=(stranger.issuing,))
+    assert not [command for command in readers.commands if command[1] == 0x20]
+    assert readers.closed == 1
+    anchors = (stranger.issuing, authority.issuing)
+    assert open_card(make_scripted(EC), READER, anchors=anchors).certificate.holder == "測試員甲"
 
 
 def test_any_category_where_the_service_names_none(make_scripted: MakeScripted) -> None:
