@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from card.components import Finding, State
 from screens.language import N_
 from screens.wizard import failure_of
+from tui import output
 from tui.errors import InstallDenied
 from tui.prompt import Terminal
 
@@ -44,7 +43,7 @@ def report(
     `get` downloads what can be had and prints the commands that install it; `install` runs them
     after a typed confirmation, and looks again. Raises ClientError, AppError.
     """
-    say: Say = (lambda _: None) if as_json else _line
+    say: Say = (lambda _: None) if as_json else output.say
     listing = _look(equipment)
     plans = [_get(equipment, offer, words, say) for offer in listing.offers if get or install]
     if install:
@@ -52,7 +51,7 @@ def report(
             _install(equipment, plan, words, say)
         listing = _look(equipment)
     if as_json:
-        _line(json.dumps(_data(listing, plans), ensure_ascii=False))
+        output.say_json(_data(listing, plans))
     else:
         _tell(listing, words)
     return DONE if all(each.error is None for each in listing.findings) else ENVIRONMENT
@@ -96,19 +95,21 @@ def _tell(listing: Listing, _: Words) -> None:
 
     for each in listing.findings:
         evidence = " ".join(filter(None, (each.detail, each.version, each.path)))
-        _line(f"{_(PARTS[each.part])}: {_(STATES[each.state])}" + (evidence and f" ({evidence})"))
+        output.say(
+            f"{_(PARTS[each.part])}: {_(STATES[each.state])}" + (evidence and f" ({evidence})")
+        )
         if each.error is not None:
             remedy = words_for(each.error.code, each.error.facts(), _)
-            _line(f"  !! {remedy.title} ({each.error.code})\n     {remedy.steps[0]}")
+            output.say(f"  !! {remedy.title} ({each.error.code})\n     {remedy.steps[0]}")
     if listing.evidence:
-        _line(f"{_('List of components')}: {listing.evidence}")
+        output.say(f"{_('List of components')}: {listing.evidence}")
     if listing.error is not None:
         remedy = words_for(listing.error.code, listing.error.facts(), _)
-        _line(f"{_('List of components')}\n  !! {remedy.title} ({listing.error.code})")
+        output.say(f"{_('List of components')}\n  !! {remedy.title} ({listing.error.code})")
     if listing.offers:
-        _line(_("This can be had from here:"))
+        output.say(_("This can be had from here:"))
         for offer in listing.offers:
-            _line(f" - {_.of(offer.name)} {offer.version}".rstrip())
+            output.say(f" - {_.of(offer.name)} {offer.version}".rstrip())
 
 
 def _data(listing: Listing, plans: list[Plan]) -> dict[str, object]:
@@ -142,8 +143,3 @@ def _failure(error: Exception | None) -> dict[str, object]:
         return {}
     failure = failure_of(error)
     return {"code": failure.code, "facts": dict(failure.facts)}
-
-
-def _line(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()

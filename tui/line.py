@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import threading
-import unicodedata
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import closing
@@ -26,6 +23,7 @@ from client.purpose import Purpose
 from screens.form_rules import COMPLAINTS, complaint_about
 from screens.wizard import UNEXPECTED, Failure, Step, Wizard, decides
 from tui.errors import Cancelled, FormFieldMissing, NoTerminal
+from tui.output import say, say_json
 from tui.prompt import Terminal, read_secret
 
 if TYPE_CHECKING:
@@ -74,7 +72,7 @@ class Reporter:
 
     def event(self, name: str, sentence: str, **facts: object) -> None:
         """One thing that happened. `sentence` is already translated."""
-        self._print(json.dumps({"event": name, **facts}, ensure_ascii=False), sentence)
+        self._tell({"event": name, **facts}, sentence)
 
     def error(
         self, code: str, facts: Mapping[str, Fact], situation: Situation | None = None
@@ -97,26 +95,13 @@ class Reporter:
         }
         said = _("Support code: {code}", code=support)
         sentence = f"!! {remedy.title}{steps}\n   {said}\n   ({code})"
-        self._print(json.dumps(row, ensure_ascii=False), sentence)
+        self._tell(row, sentence)
 
-    def _print(self, row: str, sentence: str) -> None:
-        sys.stdout.write((_escaped(row) if self._as_json else _inert(sentence)) + "\n")
-        sys.stdout.flush()
-
-
-def _obeyed(character: str) -> bool:
-    """Would a terminal do something else with it than to draw it?"""
-    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def _inert(sentence: str) -> str:
-    """The last gate before the terminal; its lines stay lines."""
-    return "".join(each for each in sentence if each == "\n" or not _obeyed(each))
-
-
-def _escaped(row: str) -> str:
-    """The same for JSON, which can say such a character without sending it (RFC 8259 §7)."""
-    return "".join(json.dumps(each)[1:-1] if _obeyed(each) else each for each in row)
+    def _tell(self, row: Mapping[str, object], sentence: str) -> None:
+        if self._as_json:
+            say_json(row)
+        else:
+            say(sentence)
 
 
 class LineMode:

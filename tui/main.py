@@ -143,12 +143,13 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 
 def _passthrough(options: argparse.Namespace) -> int:
+    from tui.output import say
     from tui.passthrough import host, script
 
     if options.what == "script":
         sys.stdout.write(script())
         return 0
-    return host.report(_reporter(options).words, print, options.sshd_config)
+    return host.report(_reporter(options).words, say, options.sshd_config)
 
 
 def _support(options: argparse.Namespace) -> int:
@@ -176,15 +177,16 @@ def _guide(options: argparse.Namespace) -> int:
 def _kiosk(options: argparse.Namespace) -> int:
     from tui.kiosk import run
     from tui.kiosk.settings import EXAMPLE
+    from tui.output import say
 
     match options.what:
         case "settings":
             sys.stdout.write(EXAMPLE)
             return 0
         case "password":
-            return run.password(_reporter(options).words, print)
+            return run.password(_reporter(options).words, say)
         case "install":
-            return run.install(print, options.settings)
+            return run.install(say, options.settings)
         case _:
             return run.kiosk(options.settings)
 
@@ -263,7 +265,7 @@ def _app(backends: Backends, options: argparse.Namespace, hint: str = "") -> Wiz
         language,
         ascii_lines=bare,
         hint=hint,
-        note=CONSOLE_NOTE if unreadable else "",
+        notes=(CONSOLE_NOTE,) if unreadable else (),
         bilingual=not unreadable,
     )
 

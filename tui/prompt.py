@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from card.errors import PinCharacters
 from card.pin import Pin
 from tui.errors import Cancelled, FileUnusable, NoTerminal
+from tui.output import inert
 
 END_OF_LINE = b"\r\n"
 END_OF_INPUT = 0x04
@@ -43,11 +44,11 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Write a line to the terminal."""
-        os.write(self._descriptor, f"{text}\n".encode())
+        os.write(self._descriptor, f"{inert(text)}\n".encode())
 
     def ask(self, question: str) -> str:
         """One line. Raises Cancelled."""
-        os.write(self._descriptor, f"{question} ".encode())
+        os.write(self._descriptor, f"{inert(question)} ".encode())
         line = b""
         while not line.endswith(b"\n"):
             part = os.read(self._descriptor, 1024)
@@ -61,7 +62,9 @@ class Terminal:
         secret = Pin()
         foreign = False
         with self._unechoed(), secret.wiped_on_error():
-            os.write(self._descriptor, f"{question} ".encode())  # seen once nothing is echoed
+            os.write(
+                self._descriptor, f"{inert(question)} ".encode()
+            )  # seen once nothing is echoed
             while (byte := os.read(self._descriptor, 1)) not in END_OF_LINE:
                 if not byte or byte[0] == END_OF_INPUT:
                     raise Cancelled

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tui.line import DONE, ENVIRONMENT, REFUSED
+from tui.output import inert, say, say_json
 
 if TYPE_CHECKING:
     from screens.findings import Finding
@@ -25,9 +25,9 @@ def explain(options: argparse.Namespace, words: Words, _: Make) -> int:
 
     found = explain(" ".join(options.text), words)
     if options.json:
-        _print_json(explanation_data(found))
+        say_json(explanation_data(found), indent=2)
     else:
-        _print(*explanation_lines(found, words))
+        say("\n".join(explanation_lines(found, words)))
     return DONE
 
 
@@ -41,14 +41,14 @@ def decode(options: argparse.Namespace, words: Words, _: Make) -> int:
     except SupportCodeInvalid as error:
         sentence = words(FAULTS[error.fault])
         if options.json:
-            _print_json({"fault": error.fault.value, "title": sentence})
+            say_json({"fault": error.fault.value, "title": sentence}, indent=2)
         else:
-            _print(f"!! {sentence}")
+            say(f"!! {sentence}")
         return REFUSED
     if options.json:
-        _print_json(decoded_data(facts, words))
+        say_json(decoded_data(facts, words), indent=2)
     else:
-        _print(*decoded_lines(facts, words))
+        say("\n".join(decoded_lines(facts, words)))
     return DONE
 
 
@@ -66,12 +66,12 @@ def doctor(options: argparse.Namespace, words: Words, make: Make) -> int:
 
     for finding, remedy in explained(looked(), words):
         if not options.json:
-            _print(headline(finding, words), *(f"          {line}" for line in remedy))
+            say("\n          ".join((headline(finding, words), *remedy)))
     if options.json:
         rows = [_row(finding, words) for finding in findings]
-        _print_json({"ok": succeeds(findings), "checks": rows})
+        say_json({"ok": succeeds(findings), "checks": rows}, indent=2)
     else:
-        _print("", verdict(findings, words))
+        say("\n" + verdict(findings, words))
     return DONE if succeeds(findings) else ENVIRONMENT
 
 
@@ -85,14 +85,15 @@ def report(options: argparse.Namespace, words: Words, make: Make) -> int:
     findings = tuple(Doctor(backends).examine())
     now = datetime.now().astimezone()
     text = report_text(findings, (), choice_of(backends), None, words, now=now)
-    _print(text)
+    say(text)
     if options.output is None:
         return DONE
     if sys.stdin.isatty() and sys.stdout.isatty():
-        sys.stdout.write(_("Save this to {path}? Enter: yes, Ctrl+C: no", path=options.output))
+        question = _("Save this to {path}? Enter: yes, Ctrl+C: no", path=options.output)
+        sys.stdout.write(inert(question))
         sys.stdout.flush()
         sys.stdin.readline()
-    _print(_("Saved: {path}", path=save(text, options.output)))
+    say(_("Saved: {path}", path=save(text, options.output)))
     return DONE
 
 
@@ -125,12 +126,3 @@ def _row(finding: Finding, words: Words) -> dict[str, object]:
             "steps": list(remedy.steps),
         }
     return row
-
-
-def _print(*lines: str) -> None:
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
-
-
-def _print_json(data: object) -> None:
-    _print(json.dumps(data, ensure_ascii=False, indent=2))
