@@ -1,4 +1,4 @@
-"""The two screens that only a kiosk has: is anybody there, and the administrator's way out."""
+"""The screens that only a kiosk has: a card that was left, is anybody there, the way out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
 from screens.frame import FramedScreen
-from screens.language import N_
 from screens.messages import SecretEntered
 from screens.prose import Prose
 from screens.secret_field import SecretField
@@ -21,35 +20,53 @@ if TYPE_CHECKING:
     from card.pin import Pin
 
 
-class CountdownScreen(FramedScreen):
-    """Covers what the person left on the screen; the program takes it away at the first key."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__()
-        self._seconds = seconds
+class LeftCardScreen(FramedScreen):
+    """Stands over everything until the card of the person before is out; says nothing of it."""
 
     def body(self) -> ComposeResult:
         yield Prose(id="text")
 
-    def count(self, seconds: int) -> None:
-        if seconds != self._seconds:
-            self._seconds = seconds
-            self._tell()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action == "language" and super().check_action(action, parameters)
 
     def show(self) -> None:
-        self.frame(
-            self.words(N_("Is anybody there?")),
-            [(self.words(N_("Any key")), self.words(N_("Go on")))],
-        )
-        self._tell()
-
-    def _tell(self) -> None:
         _ = self.words
+        self.frame(_("Please take the card out"), [("F3", _("中文"))])
         self.query_one("#text", Prose).update(
             "\n"
-            + _(
-                "In {seconds} s everything that was typed here is forgotten.", seconds=self._seconds
-            )
+            + _("A card was left in the reader. Take it out; then you can begin.")
+            + "\n\n"
+            + _("It is not yours? Please hand it to the staff here.")
+        )
+
+
+class CountdownScreen(FramedScreen):
+    """Covers what the person left on the screen; the program takes it away at the first key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = (0, False)
+
+    def body(self) -> ComposeResult:
+        yield Prose(id="text")
+
+    def count(self, seconds: int, at_most: bool) -> None:
+        """`at_most`: whoever is there, so much is left of their turn."""
+        if (seconds, at_most) != self._left:
+            self._left = seconds, at_most
+            if self.ready:
+                self.show()
+
+    def show(self) -> None:
+        _ = self.words
+        seconds, at_most = self._left
+        self.frame(
+            _("Your time is nearly up") if at_most else _("Is anybody there?"),
+            [(_("Any key"), _("Go on"))],
+        )
+        self.query_one("#text", Prose).update(
+            "\n"
+            + _("In {seconds} s everything that was typed here is forgotten.", seconds=seconds)
             + "\n\n"
             + _("Press any key to go on where you were.")
         )

@@ -52,8 +52,8 @@ class Shell(Protocol):
         ...
 
     @property
-    def note(self) -> str:
-        """The message id of a line below the first screen's menu; empty where there is none."""
+    def notes(self) -> tuple[str, ...]:
+        """Message ids of what the first screen says below its menu; empty ones say nothing."""
         ...
 
     @property

@@ -70,7 +70,7 @@ class WizardApp(App[int], inherit_bindings=False):
         *,
         ascii_lines: bool = False,
         hint: str = "",
-        note: str = "",
+        notes: tuple[str, ...] = (),
         bilingual: bool = True,
         policy: Policy = STANDARD,
         conductor: Conductor | None = None,
@@ -80,7 +80,7 @@ class WizardApp(App[int], inherit_bindings=False):
         super().__init__()
         self.words = Words(language)
         self.hint = hint
-        self.note = note
+        self.notes = notes
         self.bilingual = bilingual
         self.rule = "-" if ascii_lines else "─"
         self.policy = policy

@@ -95,7 +95,7 @@ class Engine:
                 self._install(now)
             case Step.COMPONENTS if wizard.components_ready(now):
                 self._become(moves.choose_reader(now))
-                self._watch_readers()
+                self.watch_readers()
             case Step.COMPONENTS if now.offers and now.plan is None:
                 self._get(now)
             case Step.COMPONENTS:
@@ -125,7 +125,7 @@ class Engine:
                 self._check(moves.check(now))
             case Step.READER:
                 self._become(moves.choose_reader(now))
-                self._watch_readers()
+                self.watch_readers()
             case Step.CARD if now.reader is not None:
                 self._open(moves.read_card(now, now.reader))
             case _:
@@ -360,7 +360,8 @@ class Engine:
 
     # --- what happens outside ---------------------------------------------------------------------
 
-    def _watch_readers(self) -> None:
+    def watch_readers(self) -> None:
+        """From now on the state tells of every reader and card."""
         if not self._watching_readers:
             self._watching_readers = True
             self._readers_watch.submit(self._follow_readers)
@@ -462,7 +463,7 @@ class Engine:
         if old.submission is not None and new.submission is None:
             _wipe_secrets(old.submission)
         if wizard.waits_for_readers(new):
-            self._watch_readers()
+            self.watch_readers()
         if wizard.waits_for_service(new) and not self._watching_service:
             self._watching_service = True
             self._service_watch.submit(self._follow_service)

@@ -45,6 +45,9 @@ class Guide:
     def warm_up(self) -> None:
         """Nothing is to come."""
 
+    def watch_readers(self) -> None:
+        """There are none."""
+
     def start(self, purpose: Purpose) -> None:
         self._stand(state(Step.COMPONENTS, purpose))
 

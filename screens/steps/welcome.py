@@ -56,8 +56,8 @@ class WelcomeScreen(StepScreen):
             [*(_(OFFERS[action]) for action in self._actions), *self._other_language()]
         )
         ready = _("Have ready: your card, its PIN, and a plain card reader (no NHI reader).")
-        note = f"\n\n{_(self.shell.note)}" if self.shell.note else ""
-        self.query_one("#outro", Prose).update(f"\n{ready}{note}")
+        notes = "".join(f"\n\n{_(note)}" for note in self.shell.notes if note)
+        self.query_one("#outro", Prose).update(f"\n{ready}{notes}")
 
     def _other_language(self) -> list[str]:
         return [self.words(N_("改用中文顯示"))] if self.shell.bilingual else []

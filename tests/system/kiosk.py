@@ -28,6 +28,10 @@ ACCOUNT = 64123  # of the kiosk: nobody else's, so whatever belongs to it was ma
 KEPT = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/home")  # where an account might leave a file
 _ = Words(Language.ZH)
 FIRST = [Words(language)("What would you like to do?") for language in Language]
+LEFT = [
+    Words(language)("A card was left in the reader. Take it out; then you can begin.")
+    for language in Language
+]
 
 
 class Place:
@@ -135,8 +139,16 @@ class Kiosk:
 
     def next_turn(self, before: int) -> None:
         """Wait for another process than `before`, with nothing but the first screen to see."""
-        wait_until(lambda: self.child not in {0, before}, "a fresh process", DEADLINE)
+        self.another(before)
         self.first_screen()
+
+    def another(self, before: int) -> None:
+        """Wait for another process than `before`."""
+        wait_until(lambda: self.child not in {0, before}, "a fresh process", DEADLINE)
+
+    @property
+    def asks_for_a_card_to_be_taken_out(self) -> bool:
+        return any(map(self.screen.shows, LEFT))
 
     def holding(self, marks: Mapping[str, str]) -> set[str]:
         """The names of those marks that are in the memory of any process of the kiosk."""

@@ -10,10 +10,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from kiosk import ACCOUNT, Kiosk, Place, _, place
+from kiosk import ACCOUNT, LEFT, Kiosk, Place, _, place
 from parts import Service, card_in_reader
 from pcscd import Pcscd
 from terminal import DEADLINE, Terminal
@@ -21,6 +23,10 @@ from terminal import DEADLINE, Terminal
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
 from card.virtual.profile import Profile
+from screens.frame import WORK_NAMES
+from screens.wizard import Work
+from tui.kiosk.run import ENDED, RESTARTED
+from tui.kiosk.supervisor import End
 
 __all__ = ["place"]
 
@@ -67,8 +73,8 @@ def to_the_form(kiosk: Kiosk) -> None:
     screen.until(_("Your account application. * must be filled in."))
 
 
-def bind(kiosk: Kiosk, account: str) -> None:
-    """Everything that the first person does, up to the receipt."""
+def fill_in(kiosk: Kiosk, account: str) -> None:
+    """Everything that the first person does, up to the form's last key."""
     screen = kiosk.screen
     to_the_form(kiosk)
     texts = (MARKS["password"], MARKS["name"], "0000000000", "", " ", MARKS["mail"], "02-0000-0000")
@@ -76,8 +82,13 @@ def bind(kiosk: Kiosk, account: str) -> None:
         screen.type(text)
         screen.type("\t")
     screen.type(" ")
-    screen.press("ctrl+s")
-    screen.until(_("Then take your card out: that clears the screen for the next person."))
+
+
+def bind(kiosk: Kiosk, account: str) -> None:
+    """The same, and the form sent, up to the receipt."""
+    fill_in(kiosk, account)
+    kiosk.screen.press("ctrl+s")
+    kiosk.screen.until(_("Then take your card out: that clears the screen for the next person."))
 
 
 def bound(service: Service, account: str) -> bool:
@@ -125,6 +136,7 @@ def test_nothing_of_a_person_remains(
             assert not held & {"pin", "password"}, "secrets go as soon as they were used"
             assert kiosk.files() == []
         kiosk.next_turn(first)
+        assert kiosk.screen.shows(_(ENDED[End.CARD_OUT]))
         assert kiosk.holding(MARKS) == set()
         assert kiosk.files() == []
         shown_last = kiosk.screen.written.rindex(MARKS["account"].encode())
@@ -148,23 +160,74 @@ def known(process: int) -> dict[str, str]:
 
 
 def test_nobody_at_the_keys(place: Place, pcscd: Pcscd, authority_folder: Path) -> None:
-    """Counted down, stopped by any key, which does nothing else; then the first screen."""
-    with (
-        place.kiosk(idle=8, countdown=3) as kiosk,
-        card_in_reader(pcscd, marked_card(authority_folder)),
-    ):
+    """Counted down, stopped by any key, which does nothing else; then the card has to come out."""
+    with place.kiosk(idle=8, countdown=3) as kiosk:
         screen, first = kiosk.screen, kiosk.child
-        to_the_form(kiosk)
-        screen.type(MARKS["account"])
-        screen.until(_("Is anybody there?"))
-        assert not screen.shows(MARKS["account"]), "the countdown covers what was typed"
-        screen.press("x")
-        screen.until(MARKS["account"])
-        assert not screen.shows(MARKS["account"] + "x")
-        assert kiosk.child == first
-        screen.until(_("In {seconds} s everything that was typed here is forgotten.", seconds=1))
+        with card_in_reader(pcscd, marked_card(authority_folder)):
+            to_the_form(kiosk)
+            screen.type(MARKS["account"])
+            screen.until(_("Is anybody there?"))
+            assert not screen.shows(MARKS["account"]), "the countdown covers what was typed"
+            screen.press("x")
+            screen.until(MARKS["account"])
+            assert not screen.shows(MARKS["account"] + "x")
+            assert kiosk.child == first
+            screen.until(
+                _("In {seconds} s everything that was typed here is forgotten.", seconds=1)
+            )
+            kiosk.another(first)
+            second = kiosk.child
+            screen.until(LEFT[0])
+            for key in ("1", "enter", "esc", "f1", "f2", "f10", "3"):
+                screen.press(key)
+            for language in (1, 0):  # the one key that does something, after all the others
+                screen.press("f3")
+                screen.until(LEFT[language])
+            assert not any(screen.shows(mark) for mark in MARKS.values())
+            assert kiosk.holding(MARKS) == set()
+        screen.until(_(ENDED[End.IDLE]))
+        kiosk.first_screen()
+        assert kiosk.child == second
+
+
+def test_a_turn_has_a_longest_time(place: Place) -> None:
+    """Told before it is over, however busily somebody types."""
+    with place.kiosk(idle=9, countdown=4, turn=9) as kiosk:
+        screen, first = kiosk.screen, kiosk.child
+        screen.type("3")
+        warned = False
+        while kiosk.child == first:
+            screen.press("x")
+            warned = warned or screen.shows(_("Your time is nearly up"))
+            time.sleep(0.25)  # as fingers do; the condition is the turn's end, bounded by the file
+        assert warned
         kiosk.next_turn(first)
+        assert screen.shows(_(ENDED[End.TIME_UP]))
+
+
+def test_the_card_taken_out_while_sending(
+    place: Place, pcscd: Pcscd, sandbox: Service, authority_folder: Path
+) -> None:
+    """The outcome is waited for, and the receipt is there to be read, for its time."""
+    account = f"{MARKS['account']}.pulled"
+    with ExitStack() as stack, place.kiosk(receipt=8, countdown=3) as kiosk:
+        screen, first = kiosk.screen, kiosk.child
+        with card_in_reader(pcscd, marked_card(authority_folder)):
+            fill_in(kiosk, account)
+            sandbox.process.send_signal(signal.SIGSTOP)  # a slow service
+            stack.callback(sandbox.process.send_signal, signal.SIGCONT)
+            screen.press("ctrl+s")
+            screen.until(_(WORK_NAMES[Work.REGISTERING]))
+        screen.until("4 s")  # it goes on waiting, as its own clock says
+        assert kiosk.child == first
+        stack.close()
+        screen.until(account)
+        screen.until(_("Keep the receipt's number. You can now sign in with this card."))
+        assert kiosk.child == first
+        kiosk.next_turn(first)
+        assert screen.shows(_(ENDED[End.IDLE]))
         assert kiosk.holding(MARKS) == set()
+    assert bound(sandbox, account)
 
 
 def test_the_first_screen_is_quiet(place: Place) -> None:
@@ -184,6 +247,7 @@ def test_the_card_taken_out(place: Place, pcscd: Pcscd, authority_folder: Path, 
         with card_in_reader(pcscd, marked_card(authority_folder)):
             at(kiosk)
         kiosk.next_turn(first)
+        assert kiosk.screen.shows(_(ENDED[End.CARD_OUT]))
         assert kiosk.holding(MARKS) == set()
 
 
@@ -197,6 +261,7 @@ def test_a_crash(place: Place, number: signal.Signals) -> None:
         kiosk.screen.type(MARKS["account"])
         os.kill(first, number)
         kiosk.next_turn(first)
+        assert kiosk.screen.shows(_(RESTARTED))
         assert kiosk.holding(MARKS) == set()
         assert kiosk.files() == []
 
@@ -212,6 +277,7 @@ def test_a_person_leaves(place: Place) -> None:
         kiosk.screen.until(_("Nothing has been bound yet. What you typed will be forgotten."))
         kiosk.screen.press("enter")
         kiosk.next_turn(first)
+        assert not any(kiosk.screen.shows(_(word)) for word in (*ENDED.values(), RESTARTED) if word)
 
 
 HUNG = """
@@ -220,7 +286,7 @@ from tui.kiosk import supervisor
 from tui.kiosk.board import Board
 from tui.kiosk.tty import Tty
 
-def turn():
+def turn(before):
     print("a turn began", flush=True)
     time.sleep(600)
 

@@ -150,7 +150,28 @@ class Fingers:
         return bytes(self._random.randrange(256) for _ in range(count))
 
 
-def everything(kiosk: Kiosk, fingers: Fingers) -> tuple[int, int]:
+class CardInHand:
+    """Put into the reader, and taken out where a new turn asks for it."""
+
+    def __init__(self, pcscd: Pcscd, authority_folder: Path) -> None:
+        self._pcscd = pcscd
+        self._card = marked_card(authority_folder)
+        self._lying = contextlib.ExitStack()
+
+    def __enter__(self) -> CardInHand:
+        self._lying.enter_context(card_in_reader(self._pcscd, self._card))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lying.close()
+
+    def out_and_in(self, kiosk: Kiosk) -> None:
+        self._lying.close()
+        kiosk.screen.until(lambda: not kiosk.asks_for_a_card_to_be_taken_out)
+        self.__enter__()
+
+
+def everything(kiosk: Kiosk, fingers: Fingers, card: CardInHand) -> tuple[int, int]:
     """ACTIONS of them, with a look now and then; how many turns they took, and titles they met."""
     turns, titles = {kiosk.child}, {kiosk.screen.lines[0]}
     for number in range(1, ACTIONS + 1):
@@ -167,6 +188,8 @@ def everything(kiosk: Kiosk, fingers: Fingers) -> tuple[int, int]:
         if number % ROUND == 0:
             react(kiosk)
             titles.add(kiosk.screen.lines[0])
+            if kiosk.asks_for_a_card_to_be_taken_out:
+                card.out_and_in(kiosk)
         turns.add(kiosk.child)
     return len(turns - {0}), len(titles)
 
@@ -201,8 +224,8 @@ def test_no_key_leads_out(
     account = f"{MARKS['account']}.keys"
     with place.kiosk(idle=8, countdown=3) as kiosk:
         parent = kiosk.parent
-        with card_in_reader(pcscd, marked_card(authority_folder)):
-            turns, titles = everything(kiosk, Fingers(seed))
+        with CardInHand(pcscd, authority_folder) as card:
+            turns, titles = everything(kiosk, Fingers(seed), card)
             print(f"{ACTIONS} actions, {turns} turns, {titles} titles")
             assert titles > 3, "they led somewhere"
         assert kiosk.screen.process.poll() is None

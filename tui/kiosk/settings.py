@@ -28,6 +28,7 @@ language = "zh"                                # zh or en; on the bare console a
 idle = 90                                      # seconds without a key until a turn ends
 countdown = 20                                 # the last of them are counted down
 receipt = 60                                   # the same for the receipt
+turn = 1800                                    # the longest that a turn may last
 # administrator = "$scrypt$…"   # of `hca-bind kiosk password`; after Ctrl+], it ends the kiosk
 """
 
@@ -44,6 +45,7 @@ class KioskSettings:
     idle: int
     countdown: int
     receipt: int
+    turn: int
     administrator: SecretHash | None
 
 
@@ -90,15 +92,17 @@ class _Table:
         if unknown:
             self._refuse(sorted(unknown)[0])  # a typo must not loosen anything silently
         countdown = self._seconds("countdown", 20, least=3)
+        idle = self._seconds("idle", 90, least=countdown + SHORTEST)
         return KioskSettings(
             service=self._read("service", self._service),
             ca=self._read("ca", self._file) if "ca" in self.table else None,
             pcsc_socket=self._read("pcsc_socket", Path) if "pcsc_socket" in self.table else None,
             actions=self._actions(),
             language=self._read("language", LANGUAGES.__getitem__, "zh"),
-            idle=self._seconds("idle", 90, least=countdown + SHORTEST),
+            idle=idle,
             countdown=countdown,
             receipt=self._seconds("receipt", 60, least=countdown + SHORTEST),
+            turn=self._seconds("turn", 1800, least=idle),
             administrator=(
                 self._read("administrator", SecretHash.parse)
                 if "administrator" in self.table

@@ -50,12 +50,16 @@ class End(IntEnum):
     IDLE = 10
     CARD_OUT = 11
     ADMINISTRATOR = 12
+    TIME_UP = 13
 
 
 class Supervisor:
-    """`turn` runs one person's wizard in the child and gives its exit status."""
+    """`turn` runs one person's wizard in the child and gives its exit status.
 
-    def __init__(self, turn: Callable[[], int], board: Board, tty: Tty) -> None:
+    It is told how the turn before ended, which is nothing personal; None for the first.
+    """
+
+    def __init__(self, turn: Callable[[int | None], int], board: Board, tty: Tty) -> None:
         self._turn = turn
         self._board = board
         self._tty = tty
@@ -66,13 +70,13 @@ class Supervisor:
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED | HELD)
         syslog.openlog("hca-bind-kiosk")
-        pause = 0.0
+        pause, status = 0.0, None
         while True:
             if self._tty.gone:
                 return 128 + signal.SIGHUP
             self._tty.wipe()
             started = time.monotonic()
-            status = self._outlive(self._fork())
+            status = self._outlive(self._fork(status))
             if status is None or status == End.ADMINISTRATOR:
                 self._tty.give_back()
                 syslog.syslog("ended by the administrator")
@@ -87,12 +91,12 @@ class Supervisor:
                     return 0
                 pause = min(LONGEST_PAUSE, pause * 2 or 0.1)
 
-    def _fork(self) -> int:
+    def _fork(self, before: int | None) -> int:
         self._board.beat()
         parent = os.getpid()
         child = os.fork()
         if child == 0:
-            _live(self._turn, parent)
+            _live(self._turn, before, parent)
         return child
 
     def _outlive(self, child: int) -> int | None:
@@ -112,13 +116,13 @@ class Supervisor:
                 return -signal.SIGKILL
 
 
-def _live(turn: Callable[[], int], parent: int) -> NoReturn:
+def _live(turn: Callable[[int | None], int], before: int | None, parent: int) -> NoReturn:
     """The child: whatever happens, it ends here, without a word on the terminal."""
     status = 70  # EX_SOFTWARE of sysexits.h
     try:
         die_with(parent)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, AWAITED)
-        status = turn()
+        status = turn(before)
     finally:
         os._exit(status)
 

@@ -7,17 +7,22 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from textual import events
+from textual.geometry import Size
 
 from card.pin import Pin
 from card.port import HolderCertificate, PinRules, Slot, SlotState
-from screens.language import Language
+from screens.kiosk import CountdownScreen
+from screens.language import Language, Words
 from screens.shell import Action
 from screens.wizard import CardOnTable, Failure, Step, Wizard, Work
 from tui.app import WizardApp
 from tui.errors import KioskSettingsInvalid
 from tui.kiosk.board import FREE_TRIES, Board
+from tui.kiosk.left_card import LeftCards
 from tui.kiosk.password import SecretHash
-from tui.kiosk.settings import EXAMPLE, KioskSettings, read
+from tui.kiosk.run import word_on
+from tui.kiosk.settings import EXAMPLE, read
 from tui.kiosk.supervisor import End
 from tui.kiosk.turn import Turn
 
@@ -27,22 +32,67 @@ FILLED = Slot(READER, SlotState.PRESENT, changes=2)
 CHEAP = "$scrypt$ln=10,r=8,p=1"
 
 
+SETTINGS = read(Path("kiosk.toml"), {"service": "https://report.example.invalid"})
+
+
 class App:
-    """What a turn needs of the program: it notes how it was ended."""
+    """What a turn needs of the program: it notes how it was ended, and what it has to show."""
 
     is_headless = True
+    size = Size(80, 24)
 
     def __init__(self) -> None:
         self.ended: int | None = None
+        self.wizard = Wizard()
+        self.screen_stack: list[object] = ["the wizard's"]
+
+    @property
+    def screen(self) -> object:
+        return self.screen_stack[-1]
+
+    def push_screen(self, screen: object) -> None:
+        self.screen_stack.append(screen)
+
+    def pop_screen(self) -> None:
+        self.screen_stack.pop()
 
     def exit(self, *, return_code: int) -> None:
         self.ended = return_code
 
 
+class Person:
+    """Presses keys by a clock of the test's own; the turn looks at the time each second."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.app = App()
+        self.turn = Turn(SETTINGS, Board(), LeftCards(()), lambda: self.now)
+        self.turn.attach(cast("WizardApp", self.app))
+
+    def waits(self, seconds: float, step: float = 1.0, key: str | None = None) -> int:
+        """Until the turn has ended, at most `seconds`; how many of them went by."""
+        start, told = self.now, self.now
+        while self.app.ended is None and self.now < start + seconds:
+            self.now += step
+            if key is not None:
+                self.presses(key)
+            if self.now >= told + 1:
+                told = self.now
+                self.turn.tick()
+        return round(self.now - start)
+
+    def presses(self, key: str) -> bool:
+        """False when the wizard does not see it."""
+        return not self.turn.takes(events.Key(key, key))
+
+    @property
+    def counted_down(self) -> bool:
+        return isinstance(self.app.screen, CountdownScreen)
+
+
 def turn() -> tuple[Turn, App]:
-    made, app = Turn(cast("KioskSettings", None), Board()), App()
-    made.attach(cast("WizardApp", app))
-    return made, app
+    person = Person()
+    return person.turn, person.app
 
 
 def card() -> CardOnTable:
@@ -114,6 +164,113 @@ def test_a_turn_ends_with_its_card(states: list[Wizard], end: End | None) -> Non
     for old, new in zip([Wizard(), *states], states, strict=False):
         watch.changed(old, new)
     assert app.ended == end
+
+
+# --- the clock -----------------------------------------------------------------------------------
+
+
+def test_nobody_there_ends_a_turn_and_a_key_goes_on() -> None:
+    person = Person()
+    assert person.waits(300) == 300, "nobody has begun"
+    assert person.presses("1")
+    assert person.waits(SETTINGS.idle - SETTINGS.countdown - 1)
+    assert not person.counted_down
+    person.waits(2)
+    assert person.counted_down
+    assert not person.presses("x"), "it only says that somebody is there"
+    assert not person.counted_down
+    assert person.presses("x")
+    assert person.waits(300) == SETTINGS.idle
+    assert person.app.ended == End.IDLE
+
+
+@pytest.mark.parametrize("between", [0.01, 0.09])
+def test_keys_that_no_hand_presses_do_not_hold_the_end_off(between: float) -> None:
+    """A paste without an end, or a book that lies on a key."""
+    person = Person()
+    assert person.presses("1")
+    assert person.waits(3000, between, key="x") <= SETTINGS.idle + 1
+    assert person.app.ended == End.IDLE
+
+
+def test_pasted_blocks_do_not_hold_the_end_off() -> None:
+    person = Person()
+    person.presses("1")
+    while person.app.ended is None:
+        person.waits(1)
+        person.turn.takes(events.Paste("x"))
+    assert person.now - 1000 <= SETTINGS.idle + 1
+
+
+def test_a_turn_has_a_longest_time_and_says_so_once() -> None:
+    person = Person()
+    person.presses("1")
+    before = SETTINGS.turn - SETTINGS.countdown
+    assert person.waits(before - 1, key="x") == before - 1
+    assert not person.counted_down
+    person.waits(1)
+    assert person.counted_down
+    person.presses("x")
+    assert not person.counted_down
+    assert person.waits(300, key="x") == SETTINGS.countdown
+    assert person.app.ended == End.TIME_UP
+
+
+def test_what_is_being_sent_is_waited_for_and_its_receipt_is_shown() -> None:
+    person = Person()
+    person.presses("1")
+    person.waits(SETTINGS.turn - 5, key="x")
+    person.app.wizard = SENDING
+    person.waits(200)
+    assert person.app.ended is None
+    person.app.wizard = replace(FORM, step=Step.RECEIPT)
+    person.turn.changed(SENDING, person.app.wizard)
+    assert person.waits(300) == SETTINGS.receipt
+    assert person.app.ended in {End.IDLE, End.TIME_UP}
+
+
+# --- a card from before --------------------------------------------------------------------------
+
+
+AWAY = Wizard(slots_failure=Failure("pcsc.service.stopped"))
+NONE = Wizard(slots_failure=Failure("card.reader.none"))
+
+
+@pytest.mark.parametrize(
+    ("before", "states", "left"),
+    [
+        ((), [], False),
+        ((FILLED,), [], True),
+        ((FILLED,), [Wizard()], True),  # not looked yet
+        ((FILLED,), [Wizard(slots=(FILLED,))], True),
+        ((FILLED,), [Wizard(slots=(replace(FILLED, state=SlotState.HELD),))], True),
+        ((FILLED,), [Wizard(slots=(EMPTY,))], False),
+        ((FILLED,), [Wizard(slots=(replace(FILLED, changes=4),))], False),  # out, another in
+        ((FILLED,), [NONE], False),  # unplugged
+        ((FILLED,), [AWAY], False),  # nobody knows; the wizard can do without cards meanwhile
+        ((FILLED,), [AWAY, Wizard(slots=(replace(FILLED, changes=1),))], True),
+        ((EMPTY,), [Wizard(slots=(FILLED,))], False),  # this person's own
+        (None, [], False),
+        (None, [Wizard(), Wizard(slots=(FILLED,))], True),
+        (None, [AWAY, Wizard(slots=(FILLED,))], True),
+        (None, [Wizard(slots=(EMPTY,)), Wizard(slots=(FILLED,))], False),
+    ],
+)
+def test_a_card_from_before_has_to_come_out(
+    before: tuple[Slot, ...] | None, states: list[Wizard], left: bool
+) -> None:
+    cards = LeftCards(before)
+    for state in states:
+        cards.see(state)
+    assert bool(cards) is left
+
+
+def test_why_a_turn_ended_is_said_where_its_person_did_not_end_it() -> None:
+    assert word_on(None) == word_on(End.FINISHED) == word_on(End.CANCELLED) == ""
+    assert word_on(-9) == word_on(70) == word_on(128 + 15) != ""
+    said = {word_on(end) for end in (End.IDLE, End.TIME_UP, End.CARD_OUT, -9)}
+    assert len(said) == 4
+    assert all(Words(Language.ZH)(each) != each for each in said), "in both languages"
 
 
 def test_wrong_secrets_cost_more_and_more_time() -> None:
@@ -196,6 +353,7 @@ def test_the_example_is_what_the_settings_are_when_left_out() -> None:
         ("idle", "90"),
         ("countdown", 90),
         ("receipt", 0),
+        ("turn", 60),
         ("administrator", "letmein"),
         ("shell", "/bin/sh"),
     ],
