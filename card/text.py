@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 
 # Invisible though not of category C: joiners, fillers, variation selectors (Unicode
 # Default_Ignorable_Code_Point). A name's variation selectors only choose among glyphs.
@@ -22,13 +23,8 @@ def clean(text: str, limit: int) -> str:
     dropped, white space becomes single spaces, a cut is shown as "…". Square brackets stay: the
     screens never parse a card's text as markup.
     """
-    kept: list[str] = []
-    marks = 0
-    for character in " ".join(text.split()):
-        marks = marks + 1 if _is_mark(character) else 0
-        if _is_visible(character) and (not marks or (kept and marks <= _MARKS)):
-            kept.append(character)
-    line = " ".join("".join(kept).split())
+    kept = "".join(each for each, drawn in drawing(" ".join(text.split())) if drawn)
+    line = " ".join(kept.split())
     if sum(map(_columns, line)) <= limit:
         return line
     room = limit - 1
@@ -40,12 +36,26 @@ def clean(text: str, limit: int) -> str:
     return line[:cut].rstrip() + "…" if limit > 0 else ""
 
 
+def drawing(text: str) -> Iterator[tuple[str, bool]]:
+    """Each character, and whether a terminal would draw it and do nothing else with it.
+
+    White space other than spaces is not drawn; of the combining marks on a character two are.
+    """
+    marks = 0
+    seen = False
+    for character in text:
+        marks = marks + 1 if _is_mark(character) else 0
+        drawn = _is_visible(character) and (not marks or (seen and marks <= _MARKS))
+        seen = seen or drawn
+        yield character, drawn
+
+
 def _is_visible(character: str) -> bool:
-    if character == " ":
-        return True
     category = unicodedata.category(character)
     # Private use stays: rare characters in names are encoded there.
-    return (category[0] not in "CZ" or category == "Co") and ord(character) not in _INVISIBLE
+    return (category[0] not in "CZ" or category in {"Co", "Zs"}) and ord(
+        character
+    ) not in _INVISIBLE
 
 
 def _is_mark(character: str) -> bool:

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-import unicodedata
 
-
-def _obeyed(character: str) -> bool:
-    """Would a terminal do something else with it than to draw it?"""
-    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+from card.text import drawing
 
 
 def inert(text: str) -> str:
     """The last gate before the terminal; its lines stay lines."""
-    return "".join(each for each in text if each == "\n" or not _obeyed(each))
+    return "".join(each for each, drawn in drawing(text) if drawn or each == "\n")
 
 
 def say(text: str) -> None:
@@ -29,5 +25,7 @@ def say(text: str) -> None:
 def say_json(data: object, indent: int | None = None) -> None:
     """The same for JSON, which can say such a character without sending it (RFC 8259 §7)."""
     text = json.dumps(data, ensure_ascii=False, indent=indent)
-    kept = (json.dumps(each)[1:-1] if each != "\n" and _obeyed(each) else each for each in text)
+    kept = (
+        each if drawn or each == "\n" else json.dumps(each)[1:-1] for each, drawn in drawing(text)
+    )
     say("".join(kept))
