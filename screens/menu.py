@@ -97,7 +97,13 @@ class Menu(Widget, can_focus=True):
             self.post_message(self.Chosen(self, self.index))
 
     def action_pick(self, index: int) -> None:
-        if index < len(self._lines):
-            self.index = index
-            self.refresh()
+        if self.mark(index):
             self.action_choose()
+
+    def mark(self, index: int) -> bool:
+        """Move the mark; False where there is no such line."""
+        if not 0 <= index < len(self._lines):
+            return False
+        self.index = index
+        self.refresh()
+        return True

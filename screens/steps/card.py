@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from client.purpose import Purpose
@@ -26,6 +27,17 @@ class CardScreen(StepScreen):
         N_("Category: most people have a health professional card (醫事人員卡)."),
         N_("Account: the name you sign in with at the reporting system."),
     )
+    # Before the menu sees them: of what was typed ahead of a slow line, the account's letters come
+    # close behind the category, and the menu would drop them.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,down", "move(1)", show=False, priority=True),
+        Binding("shift+tab,up", "move(-1)", show=False, priority=True),
+        Binding("enter", "choose", show=False, priority=True),
+        *(
+            Binding(str(number), f"pick({number - 1})", show=False, priority=True)
+            for number in range(1, 10)
+        ),
+    ]
 
     def body(self) -> ComposeResult:
         yield Prose(id="facts")
@@ -85,11 +97,22 @@ class CardScreen(StepScreen):
             return N_("Try again")
         return N_("Continue")
 
-    def on_menu_chosen(self, event: Menu.Chosen) -> None:
-        event.stop()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in {"move", "choose", "pick"} and not isinstance(self.focused, Menu):
+            return False
+        return super().check_action(action, parameters)
+
+    def action_move(self, by: int) -> None:
+        self.query_one("#category", Menu).action_move(by)
+
+    def action_pick(self, index: int) -> None:
+        if self.query_one("#category", Menu).mark(index):
+            self.action_choose()
+
+    def action_choose(self) -> None:
         account = self.query_one("#account", Input)
         if account.display and not account.value.strip():
-            account.focus()
+            self.set_focus(account)  # at once; Widget.focus would let the next key go before it
         else:
             self._confirm()
 
