@@ -197,7 +197,13 @@ class FramedScreen(Screen[None]):
         yield from ()
 
     async def on_event(self, event: events.Event) -> None:
-        """A screen that was left before it was composed has nothing to fill, fit or focus."""
+        """A screen that was left before it was composed has nothing to fill, fit or focus.
+
+        A size that has passed is not laid out any more: Textual answers each with a layout and a
+        new event of the same size, so two that are on their way would follow each other for ever.
+        """
+        if isinstance(event, events.Resize) and event.size != self.app.size:
+            return
         if self._whole or not isinstance(event, (events.Mount, events.Resize, events.Timer)):
             await super().on_event(event)
 
