@@ -88,7 +88,7 @@ class WizardApp(App[int], inherit_bindings=False):
             policy.turn.attach(self)
         self.unexpected: str | None = None  # the type of the exception that ended the program
         self._disable_tooltips = self._disable_notifications = True  # two widgets on each screen
-        self._painter = Painter()
+        self._painter = Painter(ascii_only=not bilingual)
         self._history = EventLog()
         self._examination = Examination(backends, self._post, self._history)
         self._first = first

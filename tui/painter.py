@@ -107,7 +107,9 @@ def spans_of(update: CompositorUpdate) -> Iterable[Span]:
 class Painter:
     """The cells that one terminal shows."""
 
-    def __init__(self) -> None:
+    def __init__(self, ascii_only: bool = False) -> None:
+        """`ascii_only`: for a terminal that has no other glyphs, whatever a card is called."""
+        self._ascii_only = ascii_only
         self._size = Size(0, 0)
         self._lines: list[list[Cell]] = []
 
@@ -142,7 +144,8 @@ class Painter:
         erase = sum(1 for x in differing if x >= text_end) > len("\x1b[K")
         out: list[str] = []
         for first, last in _runs([x for x in differing if not erase or x < text_end], wanted):
-            out.append(f"\x1b[{y + 1};{first + 1}H{_styled(wanted[first : last + 1])}")
+            text = _styled(wanted[first : last + 1])
+            out.append(f"\x1b[{y + 1};{first + 1}H{in_ascii(text) if self._ascii_only else text}")
         if erase:
             start = next(x for x in differing if x >= text_end)
             if not (out and last + 1 == start):
@@ -165,6 +168,16 @@ def _runs(columns: list[int], line: list[Cell]) -> Iterator[tuple[int, int]]:
         end = max(end, last)
     if start is not None:
         yield start, end
+
+
+def in_ascii(text: str) -> str:
+    """`text`, as wide as before: a question mark in each column of what is not ASCII."""
+    if text.isascii():
+        return text
+    return "".join(
+        character if character.isascii() else "?" * get_character_cell_size(character)
+        for character in text.replace("…", ".")
+    )
 
 
 def _styled(cells: list[Cell]) -> str:
