@@ -59,8 +59,8 @@ class DoctorScreen(FramedScreen):
         self.show()
 
     def _found(self, findings: tuple[Finding, ...]) -> None:
-        if self.is_mounted:
-            self._findings = findings
+        self._findings = findings
+        if self.ready:  # a quick Esc can come between a finding and its being shown
             self.show()
 
     def action_close(self) -> None:
@@ -119,8 +119,8 @@ class ReportScreen(FramedScreen):
         self.query_one("#text", Prose).update(f"{self._saved or intro}\n\n{self._text}")
 
     def _found(self, findings: tuple[Finding, ...]) -> None:
-        if self.is_mounted:
-            self._findings = findings
+        self._findings = findings
+        if self.ready:  # a quick Esc can come between a finding and its being shown
             self.show()
 
     def action_save(self) -> None:
