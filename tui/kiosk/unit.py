@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tui.errors import FileUnusable
+
 NAME = "hca-bind-kiosk.service"
 TERMINAL = "tty1"
 CHECK_SECONDS = 20.0
@@ -101,7 +103,12 @@ WantedBy=multi-user.target
 
 
 def unit(settings: Path) -> str:
-    """The unit's text, for the program as it is installed here."""
+    """The unit's text, for the program as it is installed here.
+
+    Raises FileUnusable for a path that would be more than a word in a line of it.
+    """
+    if not str(settings).isprintable():
+        raise FileUnusable(str(settings))
     program = Path(shutil.which(sys.argv[0]) or "/usr/bin/hca-bind").absolute()
     command = f"{program} kiosk --settings {settings}"
     return UNIT.format(

@@ -112,7 +112,14 @@ def effective(config: Path | None = None) -> Settings | None:
     who = f"user={getpass.getuser()},host=localhost,addr=127.0.0.1"
     command = [sshd, "-T", "-C", who, *(("-f", str(config)) if config else ())]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",  # it quotes file names, whatever they are
+            timeout=SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return parse(done.stdout) if done.returncode == 0 else None
