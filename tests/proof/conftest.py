@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from behind import behind_relay
 from headless import ACCOUNT, PASSWORD, Desk, new_card
-from raw_server import identity
 from relay import Relay
 
 from card.virtual.authority import Authority
@@ -28,27 +26,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iter
         yield Desk(sandbox.database, sandbox.url, sandbox.ca_file, new_card(authority))
 
 
-class Behind(Sandbox):
-    """A sandbox that people reach at another address than its own."""
-
-    public = ""
-
-    @property
-    def url(self) -> str:
-        return self.public
-
-
 @pytest.fixture(scope="module")
 def relayed(
     tmp_path_factory: pytest.TempPathFactory, authority: Authority
 ) -> Iterator[tuple[Desk, Relay]]:
-    folder: Path = tmp_path_factory.mktemp("relay")
-    server = identity(folder)
-    with Relay(server.context) as relay:
-        sandbox = Behind(folder / "service", trusted_card_roots=[authority.chain_pem])
-        sandbox.public = relay.url
-        with sandbox:
-            relay.target = sandbox._port
-            relay.onwards = ssl.create_default_context(cafile=str(sandbox.ca_file))
-            sandbox.seed_account(ACCOUNT, PASSWORD)
-            yield Desk(sandbox.database, relay.url, server.ca_file, new_card(authority)), relay
+    with behind_relay(tmp_path_factory.mktemp("relay"), authority) as both:
+        yield both

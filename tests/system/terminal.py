@@ -37,6 +37,9 @@ KEYS = {
     "f1": b"\x1bOP",
     "f2": b"\x1bOQ",
     "f3": b"\x1bOR",
+    "f4": b"\x1bOS",
+    "f8": b"\x1b[19~",
+    "f9": b"\x1b[20~",
     "f10": b"\x1b[21~",
     "ctrl+c": b"\x03",
     "ctrl+d": b"\x04",
@@ -114,6 +117,20 @@ class Terminal:
                 "".join(row[x].data for x in range(self._screen.columns)).rstrip()
                 for row in (self._screen.buffer[y] for y in range(self._screen.lines))
             ]
+
+    @property
+    def cells(self) -> list[list[tuple[object, ...]]]:
+        """Every cell of every line: its character, colours and attributes."""
+        with self._news:
+            rows = [self._screen.buffer[y] for y in range(self._screen.lines)]
+            return [[tuple(row[x]) for x in range(self._screen.columns)] for row in rows]
+
+    @property
+    def modes(self) -> tuple[object, ...]:
+        """What a program can change of a terminal beside its cells."""
+        with self._news:
+            screen = self._screen
+            return frozenset(screen.mode), screen.margins, screen.title, screen.charset
 
     @property
     def text(self) -> str:
