@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import grp
 import heapq
 import os
 import selectors
@@ -186,7 +187,8 @@ def _host(folder: Path, delay: float, options: Sequence[str]) -> Iterator[Host]:
     relay = Relay(port, delay)
     config = folder / "ssh_config"
     config.write_text(
-        f"Host host\n  HostName 127.0.0.1\n  Port {relay.port}\n  IdentityFile {folder / 'user'}\n"
+        f"Host host\n  HostName 127.0.0.1\n  Port {relay.port}\n  User {getpass.getuser()}\n"
+        f"  IdentityFile {folder / 'user'}\n"
         f"  IdentitiesOnly yes\n  BatchMode yes\n  LogLevel ERROR\n"
         f"  UserKnownHostsFile {folder / 'known'}\n  StrictHostKeyChecking accept-new\n"
     )
@@ -203,6 +205,19 @@ def _host(folder: Path, delay: float, options: Sequence[str]) -> Iterator[Host]:
         daemon.terminate()
         daemon.wait(DEADLINE)
         log.close()
+
+
+def gives_terminals() -> bool:
+    """Can an sshd of this user's give a login a terminal? It has to be the group tty's by then.
+
+    Root's sshd sees to that; any other needs a system whose devpts is mounted so, as most are.
+    """
+    ours, theirs = os.openpty()
+    try:
+        return os.getuid() == 0 or os.fstat(theirs).st_gid == grp.getgrnam("tty").gr_gid
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def _listens(port: int) -> bool:

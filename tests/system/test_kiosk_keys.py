@@ -216,6 +216,7 @@ def back_to_the_first_screen(kiosk: Kiosk) -> None:
                 kiosk.screen.until(lambda was=written: len(kiosk.screen.written) > was, 0.5)
 
 
+@pytest.mark.timeout(300)  # thousands of keys, on a machine that may have other work
 def test_no_key_leads_out(
     place: Place, pcscd: Pcscd, sandbox: Service, authority_folder: Path
 ) -> None:

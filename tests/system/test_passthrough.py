@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from parts import ACCOUNT, HCA_BIND, PIN, Service, card_process, pins_sent, trace
 from pcscd import DEADLINE, PCSCD, Pcscd
-from sshd import Forward, Host, host
+from sshd import Forward, Host, gives_terminals, host
 from terminal import Terminal
 from test_binding import FORM, HOLDER, MOST_APDUS, prove, receipt_on, sign_in, to_the_pin
 from test_pcsc_daemon import peer
@@ -58,6 +58,9 @@ except CardError as error:
     print(error.code)
 """
 _ = Words(Language.ZH)
+WITH_A_TERMINAL = pytest.mark.skipif(
+    not gives_terminals(), reason="an sshd that is not root's cannot give a terminal on this system"
+)
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ def send(screen: Terminal) -> str:
 # --- both flows, started by the script -----------------------------------------------------------
 
 
+@WITH_A_TERMINAL
 @pytest.mark.usefixtures("card")
 def test_a_new_account_with_dash(client: ThinClient, sandbox: Service, tmp_path: Path) -> None:
     file = tmp_path / "trace"
@@ -153,6 +157,7 @@ def test_a_new_account_with_dash(client: ThinClient, sandbox: Service, tmp_path:
     assert list((client.home / ".hca-bind").iterdir()) == []  # the script took its socket away
 
 
+@WITH_A_TERMINAL
 @pytest.mark.usefixtures("card")
 def test_a_new_card_with_busybox_in_tmux(
     client: ThinClient, sandbox: Service, tmp_path: Path
@@ -422,6 +427,7 @@ def test_shellcheck_has_nothing_to_say(client: ThinClient) -> None:
     subprocess.run(["shellcheck", "--shell=sh", str(client.script)], check=True)
 
 
+@WITH_A_TERMINAL
 def test_a_pcscd_that_sleeps_is_woken(client: ThinClient, tmp_path: Path) -> None:
     """Where /run/pcscd is empty the script starts pcscd as that system does, and goes on."""
     if not client.pcscd.private:
