@@ -155,6 +155,10 @@ def report(words: Words, say: Callable[[str], object], config: Path | None = Non
         mark = " OK " if good else " !! " if need.required else "note"
         say(f"[{mark}] {need.option} {now}")
         lacking = lacking or (need.required and not good)
+    tmux = shutil.which("tmux")
+    say(f"[{' OK ' if tmux else 'note'}] tmux {tmux or '-'}")
+    if tmux is None:
+        say(_("Without tmux here a broken connection loses what was typed."))
     if lacking:
         say(_("Put the lines above into that file, then reload sshd: systemctl reload ssh"))
     return LACKING if lacking else FINE
