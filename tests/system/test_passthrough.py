@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from parts import ACCOUNT, HCA_BIND, PIN, Service, card_process, pins_sent, trace
+from parts import ACCOUNT, HCA_BIND, PASSWORD, PIN, Service, card_process, pins_sent, trace
 from pcscd import DEADLINE, PCSCD, Pcscd
-from sshd import Forward, Host, gives_terminals, host
+from sshd import Forward, Host, Relay, gives_terminals, host
 from terminal import Terminal
-from test_binding import FORM, HOLDER, MOST_APDUS, prove, receipt_on, sign_in, to_the_pin
+from test_binding import FORM, HOLDER, MOST_APDUS, prove, receipt_on, to_the_pin
 from test_pcsc_daemon import peer
 
 from card.pcsc_daemon import VARIABLE, library_protocol
@@ -37,7 +37,9 @@ from tui.passthrough import script
 DELAY = 0.04  # seconds each way: 80 ms for every question and its answer
 SLOW = 2.0  # seconds each way, to stop in the middle of something
 DASH, BUSYBOX = ["dash"], ["busybox", "sh"]
+LOGIN = b"Invented-login-1"
 BROKEN = entry("pcsc.socket.stale").title.zh
+NO_TMUX = "沒有 tmux：連線若中斷，精靈會從頭開始。"
 SERVICE_STOPPED = 0x8010001E
 SHOW = """#!/bin/sh
 echo "socket=$PCSCLITE_CSOCK_NAME."
@@ -143,6 +145,11 @@ def test_a_new_account_with_dash(client: ThinClient, sandbox: Service, tmp_path:
     file = tmp_path / "trace"
     with client.run(DASH, "-n", "host", *sandbox.options, "--trace", str(file)) as screen:
         screen.until(_("What would you like to do?"))
+        assert NO_TMUX.encode() in screen.written
+        client.host.relay.cut()
+        screen.until(NO_TMUX)
+        client.host.relay.restore()
+        screen.until(_("What would you like to do?"))
         (socket,) = (file for file in (client.home / ".hca-bind").iterdir() if file.is_socket())
         assert socket.stat().st_mode & 0o777 == 0o600
         assert socket.parent.stat().st_mode & 0o777 == 0o700
@@ -178,7 +185,15 @@ def test_a_new_card_with_busybox_in_tmux(
             screen.until(_("Your card's PIN, then Enter:"))
             assert screen.shows(_("bind this card to the account {account}", account=ACCOUNT))
         prove(screen, _, sandbox)  # the whole PIN: of what was typed before nothing is left
-        sign_in(screen, _)
+        screen.until(_("Your account's password (not the PIN), then Enter:"))
+        screen.type(PASSWORD[:-1])
+        reconnected(screen, relay)
+        screen.until(_("Your account's password (not the PIN), then Enter:"))
+        screen.type(PASSWORD[-1])
+        screen.press("enter")
+        screen.until(_("Signed in. Press Enter: bind the new card to this account."))
+        reconnected(screen, relay)
+        screen.until(_("Signed in. Press Enter: bind the new card to this account."))
         screen.press("enter")
         receipt = receipt_on(screen, _)
         screen.press("f10")
@@ -187,6 +202,55 @@ def test_a_new_card_with_busybox_in_tmux(
     assert pins_sent(trace(file)) == 1
     assert PIN.encode() not in screen.written
     assert PIN[4:].encode() not in screen.written
+
+
+def reconnected(screen: Terminal, relay: Relay) -> None:
+    """The line breaks, and is there again."""
+    relay.cut()
+    screen.until("連線中斷，正在重新連線")
+    relay.restore()
+
+
+@WITH_A_TERMINAL
+@pytest.mark.usefixtures("card")
+def test_the_line_breaks_at_every_step(client: ThinClient, sandbox: Service) -> None:
+    """In tmux: the step and what was typed in it are there again."""
+    account, relay = "wang.lines", client.host.relay
+    with client.run(DASH, "host", *sandbox.options) as screen:
+        screen.until(_("What would you like to do?"))
+        screen.type("1")
+        for text in ("Everything is there. Press Enter to go on.", "Your card is there."):
+            screen.until(_(text))
+            reconnected(screen, relay)
+            screen.until(_(text))
+            screen.press("enter")
+        screen.until(_("Which category of card is it?"))
+        reconnected(screen, relay)
+        screen.until(_("Which category of card is it?"))
+        screen.type("1")
+        screen.until(_("Your card's PIN, then Enter:"))
+        screen.type(PIN)
+        screen.press("enter")
+        screen.until(_("You may take the card out now."))
+        reconnected(screen, relay)
+        screen.until(_("You may take the card out now."))
+        screen.press("enter")
+        screen.until(_("Your account application. * must be filled in."))
+        screen.type(account[:-1])
+        reconnected(screen, relay)
+        screen.until(account[:-1])
+        screen.type(account[-1] + "\t")
+        for text in FORM[1:]:
+            screen.type(text)
+            screen.type("\t")
+        screen.type(" ")
+        screen.press("ctrl+s")
+        receipt = receipt_on(screen, _)
+        reconnected(screen, relay)
+        assert receipt_on(screen, _) == receipt
+        screen.press("f10")
+        assert screen.ends() == 0
+    assert sandbox.bindings(account) == [(receipt, "register", HOLDER)]
 
 
 # --- the forward alone, cut at every step --------------------------------------------------------
@@ -339,11 +403,14 @@ def test_each_trouble_has_its_code(client: ThinClient, sandbox: Service, tmp_pat
 
 
 @contextmanager
-def user(name: str, folder: Path) -> Iterator[pwd.struct_passwd]:
-    """A user of this machine, with a home in `folder`, for the time of the block."""
+def user(name: str, folder: Path, hashed: str = "*") -> Iterator[pwd.struct_passwd]:
+    """A user of this machine, with a home in `folder`, for the time of the block.
+
+    `hashed` is their password's hash, as crypt(5) has it; no password fits "*".
+    """
     home = folder / name
     subprocess.run(
-        ["useradd", "--no-log-init", "-M", "-d", str(home), "-s", "/bin/sh", "-p", "*", name],
+        ["useradd", "--no-log-init", "-M", "-d", str(home), "-s", "/bin/sh", "-p", hashed, name],
         check=True,
     )
     try:
@@ -352,7 +419,8 @@ def user(name: str, folder: Path) -> Iterator[pwd.struct_passwd]:
         os.chown(home, found.pw_uid, found.pw_gid)
         yield found
     finally:
-        subprocess.run(["userdel", name], check=True, stderr=subprocess.DEVNULL)
+        # --force: their last process may still be ending
+        subprocess.run(["userdel", "--force", name], check=True, stderr=subprocess.DEVNULL)
 
 
 def readers_as(uid: int, socket: str) -> str:
@@ -402,6 +470,48 @@ def test_two_people_on_one_host(client: ThinClient) -> None:
             assert screen.ends() == 0
 
 
+# --- logins ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make users, and check their passwords")
+def test_a_login_with_a_password(client: ThinClient) -> None:
+    """Asked for once, where several connections are needed, and once more after a broken one."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hca-users-")))
+        folder.chmod(0o755)
+        show = folder / "show"
+        show.write_text(SHOW)
+        show.chmod(0o755)
+        hashed = subprocess.run(
+            ["openssl", "passwd", "-6", "-stdin"], input=LOGIN, capture_output=True, check=True
+        ).stdout
+        name = f"hcatestp{os.getpid() % 10_000}"
+        stack.enter_context(user(name, folder, hashed.decode().strip()))
+        door = stack.enter_context(host(0.0, f"Match User {name}\nPasswordAuthentication yes"))
+        settings = door.config.read_text().replace("BatchMode yes", "PubkeyAuthentication no")
+        door.config.write_text(settings)
+        there = ThinClient(client.pcscd, client.script, door, folder)
+        with there.run(DASH, "-n", f"{name}@host", command=str(show)) as screen:
+            for again in (False, True):
+                screen.until("password:")
+                screen.send(LOGIN + b"\r")
+                screen.until(client.pcscd.readers[1])  # both readers come, by one forward
+                assert screen.shows(client.pcscd.readers[0])
+                if not again:
+                    reconnected(screen, door.relay)
+            screen.press("enter")
+            assert screen.ends() == 0
+        assert screen.written.count(b"password:") == 2
+        assert LOGIN not in screen.written
+
+
+@WITH_A_TERMINAL
+def test_a_host_without_the_program(client: ThinClient) -> None:
+    with client.run(DASH, "-l", "en", "host", command="no-such-hca-bind") as screen:
+        assert screen.ends() == 3
+    assert screen.shows("There is no no-such-hca-bind on the host.")
+
+
 # --- the two commands, and the thin client's own pcscd -------------------------------------------
 
 
@@ -428,10 +538,16 @@ def test_shellcheck_has_nothing_to_say(client: ThinClient) -> None:
 
 
 @WITH_A_TERMINAL
-def test_a_pcscd_that_sleeps_is_woken(client: ThinClient, tmp_path: Path) -> None:
-    """Where /run/pcscd is empty the script starts pcscd as that system does, and goes on."""
+@pytest.mark.parametrize("waits", ["", "systemd-socket-activate --listen=/run/pcscd/pcscd.comm"])
+def test_a_pcscd_that_sleeps_is_woken(client: ThinClient, tmp_path: Path, waits: str) -> None:
+    """Where /run/pcscd is empty the script starts pcscd as that system does, and goes on.
+
+    With `waits` the system holds the socket, and a daemon comes with the first who connects.
+    """
     if not client.pcscd.private:
         pytest.skip("no mount namespace to be had")
+    if waits and not shutil.which(waits.partition(" ")[0]):
+        pytest.skip("no systemd here")
     tools, drivers = tmp_path / "bin", tmp_path / "drivers"
     tools.mkdir()
     drivers.mkdir()
@@ -439,7 +555,8 @@ def test_a_pcscd_that_sleeps_is_woken(client: ThinClient, tmp_path: Path) -> Non
     systemctl = tools / "systemctl"
     systemctl.write_text(
         f'#!/bin/sh\necho "$@" >>{tmp_path / "asked"}\n'
-        f"{daemon} --foreground --config {drivers} >/dev/null 2>&1 & echo $! >{pid}\n"
+        f"{waits} {daemon} --foreground --auto-exit --config {drivers} >/dev/null 2>&1 &\n"
+        f"echo $! >{pid}\n"
     )
     systemctl.chmod(0o755)
     show = tools / "show"
