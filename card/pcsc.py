@@ -28,6 +28,7 @@ from card.errors import (
     ReaderHeld,
 )
 from card.pcsc_codes import STALE, Code
+from card.pcsc_transmit import transmit
 from card.port import Connection, Slot, SlotState
 
 PNP = "\\\\?PnP?\\Notification"  # the pseudo reader that changes when a reader comes or goes
@@ -294,14 +295,12 @@ class PcscConnection:
         handle: int,
         protocol: int,
     ) -> None:
-        self._scard = scard = readers.scard
+        self._scard = readers.scard
         self._readers = readers
         self._context = context
         self._reader = reader
         self._handle = handle
-        self._pci = (
-            scard.SCARD_PCI_T0 if protocol == scard.SCARD_PROTOCOL_T0 else scard.SCARD_PCI_T1
-        )
+        self._protocol = protocol
         self._atr = b""
         self._closed = False
 
@@ -321,17 +320,12 @@ class PcscConnection:
         self._atr = bytes(results[3])
 
     def transmit(self, command: bytes | bytearray) -> bytes:
-        octets = list(command)
-        try:
-            status, results = _split(self._scard.SCardTransmit(self._handle, self._pci, octets))
-        finally:
-            # A PIN may be in it. pyscard's own C buffer is freed unwiped; that is out of reach.
-            octets[:] = [0] * len(octets)
-        if status == Code.OK and not results[0]:
+        status, answer = transmit(self._scard, self._handle, self._protocol, command)
+        if status == Code.OK and not answer:
             status = Code.NOT_TRANSACTED  # how some drivers report a card that is gone
         if status != Code.OK:
             raise self._failure(status)
-        return bytes(results[0])
+        return answer
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
