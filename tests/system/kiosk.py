@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -26,6 +26,16 @@ from screens.language import Language, Words
 
 ACCOUNT = 64123  # of the kiosk: nobody else's, so whatever belongs to it was made by a kiosk
 KEPT = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/home")  # where an account might leave a file
+AS_ACCOUNT = [
+    "setpriv",
+    f"--reuid={ACCOUNT}",
+    f"--regid={ACCOUNT}",
+    "--clear-groups",
+    "sh",
+    "-c",
+    'exec "$@"',
+    "sh",
+]
 _ = Words(Language.ZH)
 FIRST = [Words(language)("What would you like to do?") for language in Language]
 LEFT = [
@@ -57,17 +67,7 @@ class Place:
         Where that account may not enter the folder of the tests' Python, an environment of the
         system's Python borrows the packages.
         """
-        as_account = [
-            "setpriv",
-            f"--reuid={ACCOUNT}",
-            f"--regid={ACCOUNT}",
-            "--clear-groups",
-            "sh",
-            "-c",
-            'exec "$@"',
-            "sh",
-        ]
-        straight = [*as_account, HCA_BIND]
+        straight = [*AS_ACCOUNT, HCA_BIND]
         if subprocess.run([*straight, "--help"], capture_output=True, check=False).returncode == 0:
             return straight
         borrowed = self.folder / "python"
@@ -76,7 +76,7 @@ class Place:
         (packages,) = borrowed.glob("lib/python3*/site-packages")
         (own,) = Path(HCA_BIND).parents[1].glob("lib/python3*/site-packages")
         (packages / "borrowed.pth").write_text(f"import site; site.addsitedir({str(own)!r})\n")
-        return [*as_account, str(borrowed / "bin/python"), HCA_BIND]
+        return [*AS_ACCOUNT, str(borrowed / "bin/python"), HCA_BIND]
 
     def settings(self, **more: str | int | list[str]) -> Path:
         """The administrator's file; `more` replaces what is in it otherwise."""
@@ -99,11 +99,12 @@ class Place:
         self,
         environment: Mapping[str, str] | None = None,
         size: tuple[int, int] = (80, 24),
+        program: Sequence[str] = (),
         **settings: str | int | list[str],
     ) -> Iterator[Kiosk]:
         """A running kiosk at its first screen; an administrator ends it, and it ends well."""
         file = self.settings(**settings)
-        command = [*self.program, "kiosk", "--settings", str(file)]
+        command = [*(program or self.program), "kiosk", "--settings", str(file)]
         with Terminal(command, environment or {}, size=size) as screen:
             kiosk = Kiosk(screen)
             kiosk.first_screen()

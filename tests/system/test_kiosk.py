@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from kiosk import ACCOUNT, LEFT, Kiosk, Place, _, place
-from parts import Service, card_in_reader
+from kiosk import ACCOUNT, AS_ACCOUNT, LEFT, Kiosk, Place, _, place
+from parts import HCA_BIND, Service, card_in_reader
 from pcscd import Pcscd
 from terminal import DEADLINE, Terminal
 
@@ -27,6 +27,7 @@ from screens.frame import WORK_NAMES
 from screens.wizard import Work
 from tui.kiosk.run import ENDED, RESTARTED
 from tui.kiosk.supervisor import End
+from tui.kiosk.unit import unit
 
 __all__ = ["place"]
 
@@ -425,6 +426,30 @@ def test_the_unit(place: Place) -> None:
             check=False,
         )
         assert rated.returncode == 0, rated.stdout
+
+
+def test_a_binding_under_the_units_lines(
+    place: Place, pcscd: Pcscd, sandbox: Service, authority_folder: Path
+) -> None:
+    """What they take away is nothing that a wizard needs: terminal, pcscd's socket, the network."""
+    if not shutil.which("systemd-analyze") or not pcscd.private:
+        pytest.skip("neither systemd's groups of system calls nor a mount namespace to be had")
+    file = place.folder / "hca-bind-kiosk.service"
+    file.write_text(unit(Path("/etc/hca-bind/kiosk.toml")))
+    kept = {place.folder, Path(HCA_BIND).parents[2], Path(sys.base_prefix)}
+    account = f"{MARKS['account']}.unit"
+    hardened = [
+        *("unshare", "--mount", sys.executable, str(Path(__file__).with_name("hardened.py"))),
+        *(str(file), str(ACCOUNT), *map(str, kept), "--"),
+        *place.program[len(AS_ACCOUNT) :],
+    ]
+    with place.kiosk(program=hardened) as kiosk:
+        status = Path(f"/proc/{kiosk.child}/status").read_text()
+        for line in ("NoNewPrivs:\t1", "Seccomp:\t2", "CapBnd:\t0000000000000000"):
+            assert line in status
+        with card_in_reader(pcscd, marked_card(authority_folder)):
+            bind(kiosk, account)
+    assert bound(sandbox, account)
 
 
 # --- the bare console ----------------------------------------------------------------------------

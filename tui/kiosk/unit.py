@@ -15,7 +15,9 @@ TERMINAL = "tty1"
 CHECK_SECONDS = 20.0
 
 # DeviceAllow and the address families leave what a wizard needs: its terminal, pcscd's socket and
-# the network. MemoryDenyWriteExecute stays out: ffi closures of Python libraries need such memory.
+# the network; nothing is ever written to a file system. Left out on purpose: MemoryDenyWriteExecute
+# (ffi closures of Python libraries need such memory), ~@resources (the kiosk sets limits of its
+# own), PrivateDevices (it hides the terminal), PrivateUsers (pcscd's polkit asks who is calling).
 UNIT = """\
 # {path}
 # Setting it up:
