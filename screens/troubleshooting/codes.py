@@ -11,19 +11,25 @@ from functools import cache
 from screens.troubleshooting.catalogue import entries, sources
 
 WORD = 1 << 32
-HEX_FAMILIES = frozenset({"hipki", "pcsc"})
+HEX_FAMILIES = frozenset({"hipki", "pcsc", "sw"})
 LEAST_BARE = 100  # a smaller number is a code only beside the name of its source
 NEAR = 10  # characters between a source's name and its number
 NHI_CARD = "健保卡"  # a card, while 健保 alone means the NHI's software
 _CHINESE_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 _SPOKEN = re.compile("[〇零一二三四五六七八九]{4,}")
 _HEX = "[0-9A-Fa-fOoIl]"  # O, I and l are what 0 and 1 become on the phone
+# A status word is told by SW before it, or by a letter among its four digits.
+_SW1 = r"sw1?(?:[ ,/-]*sw2)?\s?[:=]?\s*(?:0x)?"
+_SW2 = r"[ :,;/-]*(?:sw2\s?[:=]?\s*)?(?:0x)?"
 _TOKEN = re.compile(
     # The old page's helper is started by an address with the Base64 of {"TAG after it.
     rf"(?P<helper>(?<![A-Za-z])(?!https?://)\S*://\s*ey[ij]\S*|(?<![A-Za-z])ey[ij]uq\S*)"
     rf"|(?P<undefined>\[\s*-\s*1\s*\])"
     rf"|(?<![A-Za-z0-9])(?:[0Oo][xX]|&[hH])\s?(?P<hex>{_HEX}{{1,8}}(?:[ _]{_HEX}{{4}})?)(?!\w)"
     rf"|(?<![A-Za-z0-9-])(?=[A-Za-z]*\d)(?P<eight>{_HEX}{{4}}[ _-]?{_HEX}{{4}})[hH]?(?![A-Za-z0-9])"
+    rf"|(?<![A-Za-z0-9]){_SW1}(?P<sw>6[0-9a-f]{_SW2}[0-9a-f]{{2}})(?!\w)"
+    rf"|(?<![A-Za-z0-9])(?=[0-9 ]{{1,4}}[a-f])(?P<sw_alone>6[0-9a-f] ?[0-9a-f]{{2}})(?!\w)"
+    rf"|(?<![A-Za-z0-9])http(?:/[\d.]+)?[ :]*(?P<http>[1-5]\d\d)(?![A-Za-z0-9])"
     rf"|(?<![A-Za-z0-9])(?P<number>-?\d{{1,10}})(?![A-Za-z0-9])"
     rf"|(?P<symbol>[A-Za-z][A-Za-z0-9]*(?:[_.#-]+[A-Za-z0-9]+)*)",
     re.IGNORECASE,
@@ -60,8 +66,9 @@ def _index() -> _Index:
     for entry in entries():
         family, _, code = entry.id.partition(".")
         names[_bare(entry.id)] = entry.id
-        if family in HEX_FAMILIES and re.fullmatch("[0-9a-f]+", code):
-            numbers.setdefault(int(code, 16), {})[entry.id] = None
+        if family in HEX_FAMILIES and re.fullmatch("[0-9a-f]+x?", code):
+            for digit in "0123456789abcdef" if code.endswith("x") else "0":
+                numbers.setdefault(int(code.replace("x", digit), 16), {})[entry.id] = None
         elif family != "web" and code.isdecimal():
             numbers.setdefault(int(code), {})[entry.id] = None
         for message in entry.messages:
@@ -69,6 +76,8 @@ def _index() -> _Index:
                 numbers.setdefault(int(message, 16), {})[entry.id] = None
             elif re.fullmatch("[A-Z0-9]+(_[A-Z0-9]+)+", message):
                 names[_bare(message)] = entry.id
+            elif status := re.match(r"HTTP \d{3}\b", message):
+                names[_bare(status[0])] = entry.id
     aliases = [(name.lower(), family) for family, names in sources().items() for name in names]
     aliases.sort(key=lambda alias: -len(alias[0]))  # the longest first: HCA ServiSign before HCA
     return _Index(names, {value: tuple(ids) for value, ids in numbers.items()}, tuple(aliases))
@@ -133,6 +142,12 @@ def _meaning(token: re.Match[str], families: tuple[str, ...]) -> tuple[tuple[str
     if kind == "symbol":
         ids = tuple(_symbol(_bare(text), families))
         return ids, True, False
+    if kind == "http":
+        named = index.names.get(f"http{text}")
+        return (named,) if named else (), True, named is None
+    if kind in {"sw", "sw_alone"}:
+        ids = _of(index.numbers.get(int(text[:2] + text[-2:], 16), ()), ("sw",))
+        return ids, True, kind == "sw" and not ids
     if kind == "number":
         return _number(int(text), families)
     digits = re.sub("[ _-]", "", text).translate(str.maketrans("OoIiLl", "001111"))
@@ -144,6 +159,8 @@ def _meaning(token: re.Match[str], families: tuple[str, ...]) -> tuple[tuple[str
 
 def _number(value: int, families: tuple[str, ...]) -> tuple[tuple[str, ...], bool, bool]:
     ids = _index().numbers.get(value % WORD, ())
+    if not ids and 6000 <= value <= 6999:  # a status word without a letter, typed without SW
+        ids = _of(_index().numbers.get(int(str(value), 16), ()), ("sw",))
     if not families:
         bare = ids if value < 0 or value >= LEAST_BARE else ()
         return bare, value < 0 or value > 0xFFFFF, False

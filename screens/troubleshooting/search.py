@@ -19,7 +19,7 @@ from screens.troubleshooting import codes
 from screens.troubleshooting.catalogue import Entry, entries, entry, fill
 from screens.troubleshooting.normalise import Folded, fold, tokens, without_fillers, wording
 
-THRESHOLD = 38.0
+THRESHOLD = 37.0
 LIMIT = 8
 ALIKE = 60.0  # letter by letter, to be looked at without a shared word
 UNKNOWN_CODE = 3  # words that a code without an entry counts for
@@ -46,6 +46,8 @@ PREFERENCE = {
     "cshis": 0.86,
     "sandbox": 0.86,
     "component": 0.9,
+    "ssh": 0.9,
+    "sw": 0.9,
 }
 ELSEWHERE = 0.65  # when the text is about a printer, a telephone, the weather
 OTHER_SOURCE = 0.9  # what the others are worth once a source is named

@@ -39,6 +39,8 @@ FOREIGN = {
         CKR_GENERAL_ERROR CKR_FUNCTION_FAILED CKR_USER_PIN_NOT_INITIALIZED
         CKR_CRYPTOKI_ALREADY_INITIALIZED CKF_USER_PIN_COUNT_LOW CKF_USER_PIN_FINAL_TRY
         CKF_USER_PIN_LOCKED wrong-word-size""",
+    "sw": """63cx 63c0 6400 6401 6700 6982 6983 6984 6985 6a80 6a82 6a88 6d00 6e00 6f00""",
+    "ssh": "host-key denied unreachable dropped forward not-installed",
 }
 # Words that Taiwan says otherwise; a driver is always 驅動程式.
 MAINLAND = re.compile(

@@ -194,3 +194,25 @@ def test_every_traditional_character_of_the_catalogue_can_be_typed_simplified() 
     texts = "".join(message for one in entries() for message in (*one.messages, one.title.zh))
     chinese = {c for c in texts if "\u4e00" <= c <= "\u9fff"}
     assert {c for c in chinese if foreign(c)} - set(map(chr, wording().simplified)) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("6983", "sw.6983"),
+        ("SW=6983", "sw.6983"),
+        ("SW1=0x69, SW2=0x83", "sw.6983"),
+        ("SW1 SW2 = 69 83", "sw.6983"),
+        ("received 63C2 from the card", "sw.63cx"),
+        ("63 c0", "sw.63c0"),
+        ("卡片回 6a82", "sw.6a82"),
+        ("Received (SW1=0x6A, SW2=0x88)", "sw.6a88"),
+    ],
+)
+def test_a_status_word_is_found_however_it_is_written(text: str, wanted: str) -> None:
+    assert search(text)[0].id == wanted
+
+
+@pytest.mark.parametrize("text", ["room 6400", "61 ab", "6 feb", "分機 6983", "password 63"])
+def test_not_every_four_digits_are_a_status_word(text: str) -> None:
+    assert not [match for match in search(text) if match.id.startswith("sw.")]
