@@ -6,7 +6,6 @@ pcscd, the sandbox and the kiosk are processes of their own; the kiosk's account
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from kiosk import ACCOUNT, AS_ACCOUNT, LEFT, Kiosk, Place, _, place
-from parts import HCA_BIND, Service, card_in_reader
+from kiosk import ACCOUNT, LEFT, Kiosk, Place, _, place
+from parts import Service, card_in_reader
 from pcscd import Pcscd
 from terminal import DEADLINE, Terminal
 
@@ -27,7 +26,6 @@ from screens.frame import WORK_NAMES
 from screens.wizard import Work
 from tui.kiosk.run import ENDED, RESTARTED
 from tui.kiosk.supervisor import End
-from tui.kiosk.unit import unit
 
 __all__ = ["place"]
 
@@ -405,51 +403,6 @@ def test_refused_settings(place: Place, case: str) -> None:
             "range": "idle",
         }
         assert screen.shows(said[case])
-
-
-def test_the_unit(place: Place) -> None:
-    """systemd has nothing against it, and finds little that could still be closed."""
-    done = subprocess.run(
-        [*place.program, "kiosk", "install", "--print", "--settings", "/etc/hca-bind/kiosk.toml"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    if analyze := shutil.which("systemd-analyze"):
-        file = place.folder / "hca-bind-kiosk.service"
-        file.write_text(done.stdout)
-        rated = subprocess.run(
-            [analyze, "security", "--offline=true", "--threshold=20", str(file)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert rated.returncode == 0, rated.stdout
-
-
-def test_a_binding_under_the_units_lines(
-    place: Place, pcscd: Pcscd, sandbox: Service, authority_folder: Path
-) -> None:
-    """What they take away is nothing that a wizard needs: terminal, pcscd's socket, the network."""
-    if not shutil.which("systemd-analyze") or not pcscd.private:
-        pytest.skip("neither systemd's groups of system calls nor a mount namespace to be had")
-    file = place.folder / "hca-bind-kiosk.service"
-    file.write_text(unit(Path("/etc/hca-bind/kiosk.toml")))
-    kept = {place.folder, Path(HCA_BIND).parents[2], Path(sys.base_prefix)}
-    account = f"{MARKS['account']}.unit"
-    hardened = [
-        *("unshare", "--mount", sys.executable, str(Path(__file__).with_name("hardened.py"))),
-        *(str(file), str(ACCOUNT), *map(str, kept), "--"),
-        *place.program[len(AS_ACCOUNT) :],
-    ]
-    with place.kiosk(program=hardened) as kiosk:
-        status = Path(f"/proc/{kiosk.child}/status").read_text()
-        for line in ("NoNewPrivs:\t1", "Seccomp:\t2", "CapBnd:\t0000000000000000"):
-            assert line in status
-        with card_in_reader(pcscd, marked_card(authority_folder)):
-            bind(kiosk, account)
-    assert bound(sandbox, account)
 
 
 # --- the bare console ----------------------------------------------------------------------------

@@ -26,6 +26,11 @@ UNIT = """\
 #   systemctl daemon-reload
 #   systemctl disable --now getty@{tty}
 #   systemctl enable --now {name}
+# Where pcscd asks polkit (newer Debian, Ubuntu), /etc/polkit-1/rules.d/50-hca-bind-kiosk.rules:
+#   polkit.addRule(function(action, subject) {{
+#     if (action.id.indexOf("org.debian.pcsc-lite.") == 0 && subject.user == "hca-kiosk")
+#       return polkit.Result.YES;
+#   }});
 # The console of Linux has no Chinese characters, so the kiosk speaks English on it. Under kmscon,
 # which draws as root, it speaks Chinese: leave out User=, StandardInput=, DevicePolicy= and the
 # lines after "no way to more", and give
