@@ -32,7 +32,8 @@ from card.virtual.profile import Profile
 from client.sandbox.server import Sandbox
 
 ROUND_TRIPS = (0, 40, 150)  # milliseconds
-REFERENCE = "pkcs11-tool --read-object and pkcs11-tool --login --sign"
+SIGNING = "pkcs11-tool --login --sign"
+REFERENCE = f"pkcs11-tool --read-object and {SIGNING}"
 MOST_TIMES = 0.35  # what was promised of the reference's time
 RUNS = 3  # at most, where there is a delay: the slow ones take half a minute
 MOST = 65536
@@ -45,6 +46,11 @@ class Spent:
     trips: int
     waiting: float
     whole: float
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.trips + other.trips, self.waiting + other.waiting, self.whole + other.whole
+        )
 
 
 class Meter:
@@ -129,14 +135,18 @@ def metered(path: Path, daemon: Path) -> Iterator[Meter]:
             thread.join()
 
 
-def _with_opensc(folder: Path, pin: bytes, environment: Mapping[str, str]) -> None:
-    """What a script would do instead: read the certificate and sign a message."""
-    (folder / "message").write_bytes(bytes(32))
+def _read_with_opensc(folder: Path, environment: Mapping[str, str]) -> None:
+    """The first half of what a script would do instead: read the certificate."""
     output(
         environment,
         *("pkcs11-tool", "--read-object", "--type", "cert", "--id", "01"),
         *("--output-file", str(folder / "certificate")),
     )
+
+
+def _sign_with_opensc(folder: Path, pin: bytes, environment: Mapping[str, str]) -> None:
+    """The second: sign a message, without a word of who signs."""
+    (folder / "message").write_bytes(bytes(32))
     output(
         environment,
         *("pkcs11-tool", "--login", "--pin", pin.decode(), "--sign", "--id", "01"),
@@ -168,16 +178,21 @@ def measure(runs: int) -> list[Figure]:
         figures: list[Figure] = []
         for milliseconds in ROUND_TRIPS:
             far.relay.delay = milliseconds / 2000
-            ours, theirs = [], []
+            ours, theirs, signing = [], [], []
             for _ in range(min(runs, RUNS) if milliseconds else runs):
                 ours.append(meter.spent(lambda: bind(sandbox, pin, environment)))
-                theirs.append(meter.spent(lambda: _with_opensc(folder, pin, environment)))
+                signing.append(meter.spent(lambda: _sign_with_opensc(folder, pin, environment)))
+                read = meter.spent(lambda: _read_with_opensc(folder, environment))
+                theirs.append(read + signing[-1])
             if not figures:
                 trips = ([each.trips for each in side] for side in (ours, theirs))
                 figures.append(_figure("forwarded: one binding", "round trips", *trips))
             name = f"forwarded at {milliseconds} ms"
             waiting = ([each.waiting for each in side] for side in (ours, theirs))
             figure = _figure(f"{name}: waiting for the reader", "seconds", *waiting)
+            figures.append(replace(figure, most_times=MOST_TIMES))
+            alone = tuple(each.waiting for each in signing)
+            figure = replace(figure, reference_name=SIGNING, reference_samples=alone)
             figures.append(replace(figure, most_times=MOST_TIMES))
             whole = ([each.whole for each in side] for side in (ours, theirs))
             figures.append(_figure(f"{name}: the whole command", "seconds", *whole))
