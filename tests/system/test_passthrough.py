@@ -74,11 +74,13 @@ class ThinClient:
     host: Host
     home: Path  # of whoever logs in at the host
 
-    def run(self, shell: list[str], *words: str, command: str = HCA_BIND) -> Terminal:
+    def run(self, shell: list[str], *words: str, command: str = HCA_BIND, **more: str) -> Terminal:
         """The script on a terminal, with nothing of ours in its environment."""
         options = ["-l", "zh", "-F", str(self.host.config), "-s", str(self.pcscd.socket)]
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.script.parent), "LANG": "C"}
-        return Terminal([*shell, str(self.script), *options, "-c", command, *words], environment)
+        return Terminal(
+            [*shell, str(self.script), *options, "-c", command, *words], {**environment, **more}
+        )
 
     def go_silent(self, screen: Terminal) -> None:
         """The cable is out: the script's ssh gives up, and the host hears nothing of it."""
@@ -503,6 +505,19 @@ def test_a_login_with_a_password(client: ThinClient) -> None:
             assert screen.ends() == 0
         assert screen.written.count(b"password:") == 2
         assert LOGIN not in screen.written
+
+
+@WITH_A_TERMINAL
+@pytest.mark.parametrize("tmux", [True, False], ids=["tmux", "plain"])
+def test_a_thin_client_without_chinese(client: ThinClient, tmux: bool) -> None:
+    """Its bare console is known on the host as what it is, though tmux calls it another."""
+    options = [] if tmux else ["-n"]
+    with client.run(DASH, "-l", "en", *options, "host", TERM="linux") as screen:
+        screen.until(Words(Language.EN)("What would you like to do?"))
+        screen.until("kmscon")
+        screen.press("f10")
+        assert screen.ends() == 4
+        assert screen.written.isascii()
 
 
 @WITH_A_TERMINAL
