@@ -31,6 +31,10 @@ class Pin:
         self._length = 0
         self._spent = False
 
+    def __del__(self) -> None:
+        """One that nobody took is wiped too: freed memory keeps what was in it."""
+        self.wipe()
+
     def __len__(self) -> int:
         return self._length
 

@@ -330,7 +330,8 @@ class WizardApp(App[int], inherit_bindings=False):
         self.engine.confirm_last_try()
 
     def on_secret_entered(self, event: messages.SecretEntered) -> None:
-        self.engine.secret(event.secret)
+        with event.secret.wiped_on_error():  # a defect's frames would keep it
+            self.engine.secret(event.secret)
 
     def on_form_left(self, event: messages.FormLeft) -> None:
         self.engine.keep_draft(event.fields)

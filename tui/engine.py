@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from card.pin import Pin
     from card.pkcs15.application import Seen
     from card.port import Card, Readers, Slot
-    from client.port import Challenge, Receipt, Service, ServiceDescription, Session
+    from client.port import Challenge, Receipt, Service, ServiceDescription, Session, Verification
     from screens.jobs import Backends, Equipment
     from screens.offers import Transfer
     from tui.event_log import EventLog
@@ -277,10 +277,16 @@ class Engine:
         if challenge is None or card is None:
             pin.wipe()
             return
+
+        def proved(now: Wizard, verification: Verification) -> Wizard:
+            # Nothing asks it again. A module's process ends, and with it what the module keeps.
+            self._jobs.submit(self._close_card)
+            return moves.proved(now, verification)
+
         self._become(moves.prove(self.wizard))
         self._work(
             lambda: prove(self._the_card(), self._the_service(), challenge, pin, card.tries_left),
-            moves.proved,
+            proved,
         )
 
     def _register(self, submission: Submission) -> None:
