@@ -172,13 +172,13 @@ class Terminal:
         for key in keys:
             self.send(KEYS.get(key) or key.encode())
 
-    def type(self, text: str) -> None:
+    def type(self, text: str, pause: float = BETWEEN_KEYS) -> None:
         """Type `text` as fingers do: each character once the program has drawn the last one."""
         for character in text:
             drawn = partial(self._wrote_more_than, len(self.written))
             self.send(character.encode())
             self.until(drawn)
-            time.sleep(BETWEEN_KEYS)
+            time.sleep(pause)
 
     def _wrote_more_than(self, count: int) -> bool:
         return len(self.written) > count
