@@ -19,7 +19,7 @@ import pytest
 from kiosk import FIRST, Kiosk, Place, place
 from parts import Service, card_in_reader
 from pcscd import Pcscd, wait_until
-from test_kiosk import MARKS, bind, bound, marked_card
+from test_kiosk import MARKS, bind, bound, marked_card, to_the_form
 
 __all__ = ["place"]
 
@@ -226,6 +226,8 @@ def test_no_key_leads_out(
     with place.kiosk(idle=30, countdown=3) as kiosk:  # for the slowest step of who binds at last
         parent = kiosk.parent
         with CardInHand(pcscd, authority_folder) as card:
+            to_the_form(kiosk)
+            kiosk.screen.type(MARKS["account"])
             turns, titles = everything(kiosk, Fingers(seed), card)
             print(f"{ACTIONS} actions, {turns} turns, {titles} titles")
             assert titles > 3, "they led somewhere"
@@ -237,6 +239,7 @@ def test_no_key_leads_out(
         assert kiosk.files() == []
         os.kill(last, signal.SIGKILL)
         kiosk.next_turn(last)
+        assert kiosk.holding(MARKS) == set()
         with card_in_reader(pcscd, marked_card(authority_folder)):
             bind(kiosk, account)
     assert bound(sandbox, account)

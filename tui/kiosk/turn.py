@@ -139,6 +139,7 @@ class Turn:
     def tick(self) -> None:
         """Each second: a sign of life, and how long nobody has pressed a key."""
         self._board.beat()
+        self._cover()
         if (size := self._size()) != self._app.size:
             self._app.post_message(events.Resize(size, size))
         if self._last_key is None:
@@ -202,12 +203,11 @@ class Turn:
 
     def _cover(self) -> None:
         """Nothing but a request to take the card out, while one lies there from before."""
-        screens = self._app.screen_stack
-        shown = next((each for each in screens if isinstance(each, LeftCardScreen)), None)
-        if self._left and shown is None:
+        if not self._left:
+            if isinstance(self._app.screen, LeftCardScreen):  # else the administrator's is above it
+                self._app.pop_screen()
+        elif not any(isinstance(each, LeftCardScreen) for each in self._app.screen_stack):
             self._app.push_screen(LeftCardScreen())
-        elif not self._left and shown is not None:
-            shown.dismiss(None)
 
     # --- the administrator ---
 

@@ -12,7 +12,7 @@ from textual.geometry import Size
 
 from card.pin import Pin
 from card.port import HolderCertificate, PinRules, Slot, SlotState
-from screens.kiosk import CountdownScreen
+from screens.kiosk import CountdownScreen, LeftCardScreen
 from screens.language import Language, Words
 from screens.shell import Action
 from screens.wizard import CardOnTable, Failure, Step, Wizard, Work
@@ -63,10 +63,10 @@ class App:
 class Person:
     """Presses keys by a clock of the test's own; the turn looks at the time each second."""
 
-    def __init__(self) -> None:
+    def __init__(self, left: LeftCards | None = None) -> None:
         self.now = 1000.0
         self.app = App()
-        self.turn = Turn(SETTINGS, Board(), LeftCards(()), lambda: self.now)
+        self.turn = Turn(SETTINGS, Board(), left or LeftCards(()), lambda: self.now)
         self.turn.attach(cast("WizardApp", self.app))
 
     def waits(self, seconds: float, step: float = 1.0, key: str | None = None) -> int:
@@ -263,6 +263,19 @@ def test_a_card_from_before_has_to_come_out(
     for state in states:
         cards.see(state)
     assert bool(cards) is left
+
+
+def test_the_cover_waits_for_the_screen_above_it() -> None:
+    """The administrator's way out was open when the card was taken out."""
+    person = Person(LeftCards((FILLED,)))
+    person.turn.changed(Wizard(), Wizard(slots=(FILLED,)))
+    assert isinstance(person.app.screen, LeftCardScreen)
+    person.app.push_screen("the administrator's")
+    person.turn.changed(Wizard(slots=(FILLED,)), Wizard(slots=(EMPTY,)))
+    assert len(person.app.screen_stack) == 3
+    person.app.pop_screen()
+    person.turn.tick()
+    assert person.app.screen_stack == ["the wizard's"]
 
 
 def test_why_a_turn_ended_is_said_where_its_person_did_not_end_it() -> None:
