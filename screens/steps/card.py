@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from client.purpose import Purpose
 from screens.facts import rows
-from screens.frame import StepScreen
+from screens.frame import FramedScreen, StepScreen
 from screens.language import N_
 from screens.menu import Menu
 from screens.messages import CardConfirmed, Continued
@@ -28,8 +28,10 @@ class CardScreen(StepScreen):
         N_("Account: the name you sign in with at the reporting system."),
     )
     # Before the menu sees them: of what was typed ahead of a slow line, the account's letters come
-    # close behind the category, and the menu would drop them.
+    # close behind the category, and the menu would drop them. Where no menu has the focus, these
+    # keys do what they do on every screen: a class's own list takes the place of the inherited one.
     BINDINGS: ClassVar[list[BindingType]] = [
+        *FramedScreen.BINDINGS,
         Binding("tab,down", "move(1)", show=False, priority=True),
         Binding("shift+tab,up", "move(-1)", show=False, priority=True),
         Binding("enter", "choose", show=False, priority=True),

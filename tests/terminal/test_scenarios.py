@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from person import Person, at_the_wizard
 
+from card.port import SlotState
 from screens.frame import StepScreen
 from screens.language import Language, Words
 from screens.prose import Prose
@@ -76,6 +77,9 @@ async def plug_reader(person: Person) -> None:
 
 async def release_card(person: Person) -> None:
     person.backends.embedded.hold(READER, held=False)
+    await person.until(
+        lambda: all(slot.state is SlotState.PRESENT for slot in person.wizard.slots), "seen free"
+    )
     await person.again()
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from person import Person, at_the_wizard
 from textual import events
+from textual.widgets import Input
 
+from screens.menu import Menu
 from screens.wizard import Step, pin_allowed
 from tui.demo import ACCOUNT
 
@@ -36,3 +38,14 @@ async def test_an_account_of_digits(authority_folder: Path) -> None:
         all_at_once(person, *"1112", "enter")
         await person.until(lambda: person.wizard.step is Step.PIN, "the next step")
         assert person.wizard.account == "112"
+
+
+async def test_back_to_the_category(authority_folder: Path) -> None:
+    """From the account's field the keys lead back to the menu, as between any two fields."""
+    async with at_the_wizard(authority_folder) as person:
+        await person.go(Step.CARD, choice="2")
+        for key in ("shift+tab", "up"):
+            await person.press("1")
+            await person.until(lambda: isinstance(person.app.screen.focused, Input), "the account")
+            await person.press(key)
+            await person.until(lambda: isinstance(person.app.screen.focused, Menu), "the category")
