@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from card.apdu import Command
 from card.private_process import keep_private
 from tui.terminal import prepare_environment
 
@@ -30,8 +31,6 @@ def break_in(defect: str) -> None:
 
             Engine.secret = lambda *_: 1 / 0  # type: ignore[assignment, method-assign]
         case "sending":  # the command is being written
-            from card.apdu import Command
-
             encode = Command.encode
 
             def broken(command: Command) -> bytearray:
@@ -39,9 +38,19 @@ def break_in(defect: str) -> None:
 
             Command.encode = broken  # type: ignore[method-assign]
         case "answered":  # the card has had it
-            from card import verify
+            from card.channel import Channel
 
-            verify.judge = lambda _: 1 / 0  # type: ignore[assignment]
+            send = Channel.send
+
+            def answered(channel: Channel, command: Command) -> object:
+                response = send(channel, command)
+                return response if not command.carries_pin else 1 / 0
+
+            Channel.send = answered  # type: ignore[assignment, method-assign]
+        case "none" | "SIGTERM":
+            pass
+        case _:
+            raise ValueError(defect)
 
 
 def main() -> None:
