@@ -4,7 +4,7 @@ BIN := .venv/bin
 QUICK := tests/unit/ tests/contract/
 TESTS := $(wildcard $(QUICK)) $(filter-out $(QUICK) tests/bench/,$(wildcard tests/*/))
 
-.PHONY: help install demo test lint bench pictures lock messages
+.PHONY: help install demo test lint bench fuzz audit pictures lock messages
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -33,6 +33,12 @@ lint: .dev ## run the checks that need no test
 bench: .dev ## measure against the references (BENCH="first-frame --json FILE")
 	PYTHONPATH=tests/system $(BIN)/python tests/bench $(BENCH)
 
+fuzz: .dev .fuzz ## fuzz every parser (FUZZ="--minutes 10", or "--runs 1000000 tlv piv")
+	$(BIN)/python tests/fuzz $(FUZZ)
+
+audit: .dev .audit ## check the locked versions against known vulnerabilities
+	$(BIN)/python .ci/audit.py $(AUDIT)
+
 messages: .dev ## bring the translations up to date with the sources
 	$(BIN)/python .ci/messages.py
 
@@ -47,8 +53,15 @@ lock: .dev ## lock what pyproject.toml asks for (LOCK=--upgrade: the newest vers
 		pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --no-header $(LOCK) \
 		--group build --output-file requirements-build.lock
+	for group in fuzz audit; do \
+		$(BIN)/uv pip compile -q --universal --no-header --generate-hashes $(LOCK) --group $$group \
+			--constraints requirements-dev.lock --output-file requirements-$$group.lock; \
+	done
 
-.PHONY: .dev
+.PHONY: .dev .fuzz .audit
+.fuzz .audit:
+	@$(BIN)/pip install --quiet --no-input --require-hashes --requirement requirements$(subst .,-,$@).lock
+
 .dev:
 	@.ci/system-packages test
 	@.ci/install dev

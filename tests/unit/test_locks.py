@@ -17,6 +17,8 @@ WANTED = {
     "requirements.lock": RUNTIME,
     "requirements-dev.lock": RUNTIME + GROUPS["dev"],
     "requirements-build.lock": GROUPS["build"] + PROJECT["build-system"]["requires"],
+    "requirements-fuzz.lock": GROUPS["fuzz"],
+    "requirements-audit.lock": GROUPS["audit"],
 }
 PIN = re.compile(r"^([a-z0-9-]+)==([^ ;]+)", re.MULTILINE)
 
@@ -36,14 +38,25 @@ def test_every_requirement_is_locked_to_a_version_that_it_allows(lock: str) -> N
     assert unmet == [], "run `make lock`"
 
 
-def test_the_tests_run_with_the_versions_that_are_installed_for_people() -> None:
-    tested = pins("requirements-dev.lock")
-    assert {name: tested.get(name) for name in pins("requirements.lock")} == pins(
-        "requirements.lock"
-    )
+@pytest.mark.parametrize(
+    ("lock", "beside"),
+    [
+        ("requirements-dev.lock", "requirements.lock"),  # tested is what people install
+        ("requirements-audit.lock", "requirements-dev.lock"),  # one .venv holds them both
+    ],
+)
+def test_no_lock_has_another_version_of_the_same(lock: str, beside: str) -> None:
+    one, other = pins(lock), pins(beside)
+    both = one.keys() & other.keys()
+    assert both
+    assert {name: one[name] for name in both} == {name: other[name] for name in both}
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_the_tests_have_everything_that_people_have() -> None:
+    assert pins("requirements.lock").keys() <= pins("requirements-dev.lock").keys()
+
+
+@pytest.mark.parametrize("lock", sorted({*WANTED} - {"requirements-build.lock"}))
 def test_every_locked_version_has_hashes(lock: str) -> None:
     entries = re.split(r"^(?=[a-z0-9-]+==)", (ROOT / lock).read_text(encoding="utf-8"), flags=re.M)
     assert [entry for entry in entries if entry and "--hash=sha256:" not in entry] == []
