@@ -1,0 +1,73 @@
+"""The everyday part of `make fuzz`: the whole corpus, and some generated inputs of each format."""
+
+from __future__ import annotations
+
+import pytest
+from figures import Figures
+from generated import STRATEGIES, check
+from targets import ATRS, READER, Tape, Target, answers_of, session, targets
+
+from card.errors import PinBlocked, PinTriesChanged
+
+EVERY = targets()
+EXAMPLES = 200  # of each, in everyday runs
+
+each = pytest.mark.parametrize("target", EVERY.values(), ids=EVERY)
+
+
+@each
+def test_every_seed_keeps_the_promise(figures: Figures, target: Target) -> None:
+    seeds = target.seeds()
+    for seed in seeds:
+        target.run(seed)
+        for cut in range(0, len(seed), max(1, len(seed) // 16)):
+            target.run(seed[:cut])
+    figures.count(f"fuzz, {target.name}", seeds=len(seeds))
+    assert seeds
+    assert max(map(len, seeds)) <= target.longest, "the fuzzer would cut it"
+
+
+@each
+def test_what_has_the_right_shape_keeps_it_too(figures: Figures, target: Target) -> None:
+    count = 0
+
+    def run(data: bytes) -> None:
+        nonlocal count
+        count += 1
+        target.run(data)
+
+    check(target, EXAMPLES, 0, run)
+    figures.count(f"fuzz, {target.name}", generated=count)
+    assert count >= EXAMPLES
+
+
+def test_every_target_is_generated_too() -> None:
+    assert STRATEGIES.keys() == EVERY.keys()
+
+
+@each
+def test_a_broken_promise_is_found(target: Target) -> None:
+    def broken(data: bytes) -> None:
+        if len(data) > 2:
+            raise IndexError
+
+    with pytest.raises(IndexError):
+        check(target, EXAMPLES, 0, broken)
+
+
+@pytest.mark.parametrize("target", ["pkcs15", "piv"])
+def test_the_talks_are_those_of_today(target: str) -> None:
+    """Up to the signature, or to the tries that are not left; else the fuzzer begins nowhere.
+
+    Where the program has learnt to send other commands: `make_corpus.py`.
+    """
+    for path in EVERY[target].corpus.glob("talk-*"):
+        data = path.read_bytes()
+        tape = Tape(answers_of(data[1:]), ATRS[int(data[:1])])
+        if path.name == "talk-blocked":
+            with pytest.raises((PinBlocked, PinTriesChanged)):
+                session(tape)
+        else:
+            session(tape)
+            assert tape.pins == 1
+        assert tape.reader == READER
