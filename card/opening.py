@@ -25,6 +25,7 @@ from card.errors import (
 from card.pkcs15 import application
 from card.pkcs15.application import Seen
 from card.pkcs15.card import Pkcs15Card
+from card.pkcs15.files import Files
 from card.port import Card, Connection, HolderCertificate, Readers, Tracer
 from card.recognition import Family
 from card.signing import signing_key
@@ -100,10 +101,12 @@ def _open(
             selection = application.find(channel)
         except CardUnknown:
             return None if family is Family.HPC else _open_piv(connection, channel, judge)
-        contents = application.read(channel, selection, can.short_file_ids, seen)
-    holder = judge(contents.certificate)
-    key = signing_key(holder.der)
-    return Pkcs15Card(connection, channel, contents, holder, key)
+        files = Files(channel, can.short_file_ids)
+        contents = application.read(files, selection, connection.atr, seen)
+        holder = judge(contents.certificate)
+        card = Pkcs15Card(connection, channel, contents, holder, signing_key(holder.der))
+        card.learn_tries(selected=not files.left)
+    return card
 
 
 def _open_piv(connection: Connection, channel: Channel, judge: Judge) -> Card | None:
@@ -115,7 +118,9 @@ def _open_piv(connection: Connection, channel: Channel, judge: Judge) -> Card | 
         return None
     contents = application.read(channel)
     holder = judge(contents.certificate)
-    return PivCard(connection, channel, contents, holder, signing_key(holder.der))
+    card = PivCard(connection, channel, contents, holder, signing_key(holder.der))
+    card.learn_tries()
+    return card
 
 
 def _judged(

@@ -38,6 +38,7 @@ class PivCard:
         self._contents = contents
         self._certificate = certificate
         self._key = key
+        self._told: tuple[int | None, ...] = ()  # tries that the card told and nobody was shown yet
         self._algorithm = P256_ALGORITHM
         if isinstance(key, Rsa):
             if key.public.key_size not in RSA_ALGORITHMS:
@@ -61,13 +62,24 @@ class PivCard:
         """6 to 8 characters, digits in the application's own PIN (part 2 §2.4.3)."""
         return PinRules(6, PIN_SIZE, digits_only=self._contents.pin == APPLICATION_PIN)
 
+    def learn_tries(self) -> None:
+        """Ask for the tries within the transaction of opening, for `tries_left` to tell once.
+
+        Zero is asked again when it is to be shown: the card may have been unblocked meanwhile.
+        """
+        tries = verify.ask_tries(self._channel, self._contents.pin)
+        self._told = () if tries == 0 else (tries,)
+
     def tries_left(self) -> int | None:
+        told, self._told = self._told, ()
+        if told:
+            return told[0]
         with self._connection.transaction():
             application.reselect(self._channel)
             return verify.ask_tries(self._channel, self._contents.pin)
 
     def sign(self, pin: Pin, message: bytes, tries_shown: int | None) -> Signature:
-        rules = self.pin_rules
+        rules, self._told = self.pin_rules, ()
         with pin.spend() as characters:
             verify.check(pin, rules, verify.DIGITS if rules.digits_only else verify.PRINTABLE)
             with self._connection.transaction():

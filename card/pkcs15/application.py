@@ -28,7 +28,6 @@ AID_7816_15 = bytes.fromhex("E828BD080F")  # ISO/IEC 7816-15
 EF_DIR = Path(objects.MF + b"\x2f\x00")
 ODF = Path(b"\x50\x31")
 TOKEN_INFO = Path(b"\x50\x32")
-TAIL = 64  # bytes of a certificate's signature that tell it from every other
 
 _Object = TypeVar("_Object")
 
@@ -37,6 +36,7 @@ _Object = TypeVar("_Object")
 class Contents:
     """What one signing key needs, read from its card once; all of it public."""
 
+    atr: bytes
     application: Command  # the SELECT that found it, to be sent again before every use
     token: TokenInfo
     key: PrivateKey
@@ -48,21 +48,31 @@ class Contents:
 class Seen:
     """What was read of the cards of one person's run, so that one that comes back is not read anew.
 
-    A card is known by the whole of its EF.TokenInfo (its serial number, and what changes when it is
-    written to) and by the end of its certificate, both read again each time: an issuer may give two
-    cards one serial number, and then a stranger's name must not stand above the PIN.
+    A card is known again by the end of its certificate, read again each time: its issuer's
+    signature, as no other card has it. The card's own serial number would not do: two cards may
+    carry one, and then a stranger's name would stand above the PIN.
     """
 
     def __init__(self) -> None:
-        self._contents: dict[bytes, Contents] = {}
+        self._contents: list[Contents] = []
 
-    def recall(self, token_info: bytes) -> Contents | None:
-        return self._contents.get(token_info)
+    def recall(self, files: Files, application: Command, atr: bytes) -> Contents | None:
+        """That of the card whose application is selected, where it was kept."""
+        alike = [
+            each
+            for each in self._contents
+            if (each.atr, each.application) == (atr, application) and each.place is not None
+        ]
+        if not alike or alike[-1].place is None:
+            return None
+        try:
+            certificate = files.certificate_again(alike[-1].place, alike[-1].certificate)
+        except (CardDataMalformed, CardDataMissing, CardRefused):
+            return None
+        return next((each for each in alike if each.certificate == certificate), None)
 
-    def keep(self, token_info: bytes, contents: Contents) -> None:
-        """Remember; a card without a serial number cannot be told from another."""
-        if contents.token.serial:
-            self._contents[token_info] = contents
+    def keep(self, contents: Contents) -> None:
+        self._contents.append(contents)
 
     def forget(self) -> None:
         self._contents.clear()
@@ -95,19 +105,17 @@ def reselect(channel: Channel, application: Command) -> None:
 
 
 def read(
-    channel: Channel, application: Command, short_ids: bool, seen: Seen | None = None
+    files: Files, application: Command, atr: bytes = b"", seen: Seen | None = None
 ) -> Contents:
     """Read the selected application and choose its signing key; `seen` is asked first.
 
     Raises CardDataMalformed, CardDataMissing naming what a signature lacks, CardRefused, and what
     Channel.send raises.
     """
-    files = Files(channel, short_ids)
-    seen = seen or Seen()
-    token, token_info = files.read(TOKEN_INFO, "EF.TokenInfo", _token_info)
-    recalled = seen.recall(token_info)
-    if recalled is not None and _still_holds(files, recalled):
+    recalled = seen.recall(files, application, atr) if seen else None
+    if recalled is not None:
         return recalled
+    token = files.read(TOKEN_INFO, "EF.TokenInfo", objects.token_info)
     directory = files.read(ODF, "EF.ODF", objects.directory)
 
     def collect(
@@ -130,6 +138,7 @@ def read(
     key, certificate = _signing_pair(keys, certificates)
     contents = Contents(
         place=certificate.path,
+        atr=atr,
         application=application,
         token=token,
         key=key,
@@ -140,25 +149,9 @@ def read(
             else files.read(certificate.path, "certificate", _whole_certificate, single=True)
         ),
     )
-    seen.keep(token_info, contents)
+    if seen is not None:
+        seen.keep(contents)
     return contents
-
-
-def _still_holds(files: Files, contents: Contents) -> bool:
-    """Is it that certificate? Its last bytes are its issuer's signature, as no other has them."""
-    if contents.place is None:
-        return False
-    tail = contents.certificate[-TAIL:]
-    try:
-        found = files.piece(contents.place, len(contents.certificate) - len(tail), len(tail))
-    except (CardDataMissing, CardRefused):
-        return False
-    return found == tail
-
-
-def _token_info(data: bytes) -> tuple[TokenInfo, bytes]:
-    """The file's object, and its encoding without what pads it."""
-    return objects.token_info(data), tlv.first(data, "EF.TokenInfo").encoded
 
 
 def _select_aid(aid: bytes) -> Command:

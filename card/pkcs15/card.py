@@ -37,7 +37,7 @@ class Pkcs15Card:
         self._contents = contents
         self._certificate = certificate
         self._key = key
-        self._told: int | None = None  # the tries in the card's answer to the last VERIFY
+        self._told: tuple[int | None, ...] = ()  # tries that the card told and nobody was shown yet
 
     @property
     def reader(self) -> str:
@@ -63,19 +63,28 @@ class Pkcs15Card:
         )
 
     def tries_left(self) -> int | None:
-        """As the port says; what the card has just told after a wrong PIN is not asked again.
+        """As the port says; what the card told when opened or after a wrong PIN is not asked again.
 
         It serves once, and only to be shown: `sign` asks before every VERIFY.
         """
-        told, self._told = self._told, None
-        if told is not None:
-            return told
+        told, self._told = self._told, ()
+        if told:
+            return told[0]
         with self._connection.transaction():
             self._enter()
             return verify.ask_tries(self._channel, self._contents.pin.reference)
 
+    def learn_tries(self, selected: bool) -> None:
+        """Ask for the tries inside the opening's transaction; `selected`: the application still is.
+
+        Zero is asked again when it is to be shown: the card may have been unblocked meanwhile.
+        """
+        self._enter(selected)
+        tries = verify.ask_tries(self._channel, self._contents.pin.reference)
+        self._told = () if tries == 0 else (tries,)
+
     def sign(self, pin: Pin, message: bytes, tries_shown: int | None) -> Signature:
-        self._told = None
+        self._told = ()
         with pin.spend() as characters:
             self._check(pin)
             with self._connection.transaction():
@@ -91,13 +100,14 @@ class Pkcs15Card:
     def close(self) -> None:
         self._connection.close()
 
-    def _enter(self) -> None:
+    def _enter(self, selected: bool = False) -> None:
         """Be in the DF of the PIN, whatever another program selected since.
 
         A reference that VERIFY names means another PIN in another application: without this a
         stranger's SELECT between two of our transactions would cost a try of the wrong PIN.
         """
-        application.reselect(self._channel, self._contents.application)
+        if not selected:
+            application.reselect(self._channel, self._contents.application)
         pin = self._contents.pin
         folder = _elsewhere(pin.path)
         if PinFlag.LOCAL in pin.flags and folder is not None:
@@ -121,10 +131,10 @@ class Pkcs15Card:
         try:
             verify.send(self._channel, pin.reference, characters, pin.pad or 0, size)
         except PinWrong as wrong:
-            self._told = wrong.tries_left
+            self._told = () if wrong.tries_left is None else (wrong.tries_left,)
             raise
         except PinBlocked:
-            self._told = 0
+            self._told = (0,)
             raise
 
     def _compute(self, message: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeVar
 
 from card import tlv
@@ -16,6 +17,7 @@ _Parsed = TypeVar("_Parsed")
 
 CHUNK = 256  # bytes; what a short READ BINARY can ask for
 LARGEST = 4096  # bytes; what an extended READ BINARY asks for at most
+TAIL = 64  # bytes of a certificate's signature that tell it from every other
 LONGEST = 16 * 1024  # bytes; no directory and no certificate comes near; P1-P2 reach 32 KiB
 READS = 128  # READ BINARY commands for one file; a card that drips bytes is not waited for
 APPLICATION = MF + b"\x50\x15"  # DF(PKCS15), where a card follows the recommendation (§5.3)
@@ -34,6 +36,8 @@ class Files:
         self._channel = channel
         self._short_ids = short_ids
         self._taken: dict[int, bytes] = {}
+        self._certificates: dict[Path, bytes] = {}  # read before their directory names them
+        self.left = False  # for another DF than the application's
 
     def read(
         self, path: Path, file: str, parse: Callable[[bytes], _Parsed], single: bool = False
@@ -43,6 +47,9 @@ class Files:
         Raises CardDataMissing(file) where there is no such file, CardDataMalformed, CardRefused,
         and what Channel.send raises.
         """
+        held = self._certificates.get(replace(path, length=None)) if single else None
+        if held is not None:
+            return parse(held)
         short = self._short_id(path)
         if short is not None:
             with suppress(CardDataMalformed, CardRefused):
@@ -53,13 +60,21 @@ class Files:
         size = self._select(path, file)
         return parse(self._content(path, file, single, size=size))
 
-    def piece(self, path: Path, offset: int, length: int) -> bytes:
-        """At most `length` bytes of the file from `offset` on: SELECT and one READ BINARY.
+    def certificate_again(self, path: Path, known: bytes) -> bytes:
+        """The certificate in the file: `known` where the file ends like it, else read whole.
 
-        Raises CardDataMissing, CardRefused, and what Channel.send raises.
+        The end is its issuer's signature, as no other has it. What was read whole here is not
+        read again. Raises as `read`.
         """
-        self._select(path, "certificate")
-        return self._binary(*divmod(path.index + offset, 256), length)[0]
+        file = "certificate"
+        size = self._select(path, file)
+        tail = known[-TAIL:]
+        offset = path.index + len(known) - len(tail)
+        if self._binary(*divmod(offset, 256), len(tail))[0] == tail:
+            return known
+        content = self._content(replace(path, length=None), file, single=True, size=size)
+        self._certificates[replace(path, length=None)] = content
+        return tlv.first(content, file).encoded
 
     def _short_id(self, path: Path) -> int | None:
         """The short EF identifier to read by, where it is certain which file it means."""
@@ -82,6 +97,7 @@ class Files:
             raise CardRefused(Ins.SELECT, response.sw)
         if path.folder not in (b"", APPLICATION):
             self._short_ids = False  # short identifiers now mean files of another DF
+            self.left = True
         return _size(response.data)
 
     def _content(

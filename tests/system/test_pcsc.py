@@ -248,6 +248,7 @@ def test_the_daemon_ends_and_is_started_again(
     card = VirtualCard(Profile.parse(EC), authority)
     with inserted(pcscd, card) as reader:
         opened = open_card(readers, reader)
+        assert opened.tries_left() == 3  # as the card told when it was opened
         waiting = Waiting(readers, readers.slots())
         pcscd.stop()
         assert isinstance(waiting.end(), PcscServiceMissing | PcscServiceStopped)
@@ -400,7 +401,12 @@ def test_a_reset_by_another_program_is_told_and_the_pin_is_not_sent(
     assert card.verify_count == 1
 
 
-@pytest.mark.parametrize(("at", "verifies"), [("TRIES", 0), ("VERIFY", 1), ("MSE", 1), ("PSO", 1)])
+TRIES_AGAIN = "#11"  # nine commands open this card, and SELECT begins the signature
+
+
+@pytest.mark.parametrize(
+    ("at", "verifies"), [(TRIES_AGAIN, 0), ("VERIFY", 1), ("MSE", 1), ("PSO", 1)]
+)
 def test_a_card_pulled_out_while_signing(
     pcscd: Pcscd, readers: PcscReaders, authority: Authority, at: str, verifies: int
 ) -> None:
@@ -420,6 +426,7 @@ def test_a_card_pulled_out_is_a_removed_card_before_the_next_command(
 ) -> None:
     with inserted(pcscd, VirtualCard(Profile.parse(EC), authority)) as reader:
         opened = open_card(readers, reader)
+        assert opened.tries_left() == 3  # as the card told when it was opened
         present = readers.slots()
     assert state(readers.wait(present), reader) is SlotState.EMPTY
     with pytest.raises(CardRemoved):

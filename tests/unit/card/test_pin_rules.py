@@ -32,7 +32,7 @@ RIGHT, WRONG = b"Test-123", b"wrong-99"
 MESSAGE = b"m" * 64
 PADDED = '[pin]\npadded = true\n[key]\ntype = "EC"\n'
 DIGITS = '[pin]\nvalue = "123456"\ndigits_only = true\n[key]\ntype = "EC"\n'
-OPENING_AND_TRIES = 10  # commands before sign(), on this card
+OPENING = 9  # commands before sign(), on this card; the last one asks for the tries
 
 
 def opened(readers: ScriptedReaders) -> Card:
@@ -119,19 +119,19 @@ TROUBLES = [
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda error: error.code)
-@pytest.mark.parametrize("when", range(OPENING_AND_TRIES, OPENING_AND_TRIES + 5))
+@pytest.mark.parametrize("when", range(OPENING, OPENING + 5))
 def test_trouble_at_any_command_of_sign_never_repeats_verify(
     make_scripted: MakeScripted, when: int, trouble: CardError
 ) -> None:
     readers = make_scripted()
     card = opened(readers)
     tries = card.tries_left()
-    assert len(readers.commands) == OPENING_AND_TRIES
+    assert len(readers.commands) == OPENING
     readers.script = lambda number, _command: trouble if number == when else None
     pin = pin_of(RIGHT)
     with pytest.raises(type(trouble)):
         card.sign(pin, MESSAGE, tries)
-    assert readers.verifies == (0 if when < OPENING_AND_TRIES + 2 else 1)
+    assert readers.verifies == (0 if when < OPENING + 2 else 1)
     assert len(pin) == 0
     with pytest.raises(PinSpent):
         card.sign(pin, MESSAGE, tries)
@@ -161,6 +161,13 @@ def test_a_wrong_pin_costs_one_try_and_tells_what_is_left(make_scripted: MakeScr
         card.sign(pin_of(WRONG), MESSAGE, 1)
     assert card.tries_left() == 0
     assert readers.verifies == 3
+
+
+def test_a_card_that_was_unblocked_meanwhile_is_asked_again(make_scripted: MakeScripted) -> None:
+    readers = make_scripted('[pin]\ntries_left = 0\n[key]\ntype = "EC"\n')
+    card = opened(readers)
+    readers.card.tries_left = 3
+    assert card.tries_left() == 3
 
 
 def test_a_blocked_pin_is_not_sent(make_scripted: MakeScripted) -> None:
@@ -195,11 +202,12 @@ def test_tries_that_became_unknown_are_not_taken_for_enough(make_scripted: MakeS
 @pytest.mark.parametrize("sw", [0x9000, 0x6A88, 0x6D00, 0x6700, 0x6C08, 0x6108, 0x6300])
 def test_unknown_tries_are_none_and_cost_nothing(make_scripted: MakeScripted, sw: int) -> None:
     readers = make_scripted()
-    card = opened(readers)
     readers.script = lambda _number, c: sw.to_bytes(2, "big") if c[1] == 0x20 else None
-    asked = len(readers.commands)
+    card = opened(readers)
     assert card.tries_left() is None
-    assert [c for c in readers.commands[asked:] if c[1] == 0x20] == [b"\x00\x20\x00\x81"]
+    assert [c for c in readers.commands if c[1] == 0x20] == [b"\x00\x20\x00\x81"]
+    assert card.tries_left() is None
+    assert [c for c in readers.commands if c[1] == 0x20] == [b"\x00\x20\x00\x81"] * 2
     assert readers.card.tries_left == 3
 
 
@@ -207,8 +215,8 @@ def test_unknown_tries_that_were_shown_as_unknown_may_be_spent(
     make_scripted: MakeScripted,
 ) -> None:
     readers = make_scripted()
-    card = opened(readers)
     readers.script = lambda _number, c: b"\x6a\x86" if c[1] == 0x20 and len(c) == 4 else None
+    card = opened(readers)
     assert card.sign(pin_of(RIGHT), MESSAGE, card.tries_left()).algorithm == "ES256"
     assert readers.verifies == 1
 
