@@ -11,12 +11,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
 from client.purpose import Purpose
+from screens.field_line import FieldLine
 from screens.language import N_, Words
 from screens.menu import Menu
 from screens.messages import BackWanted, Continued, LanguageWanted, QuitWanted
@@ -142,6 +144,27 @@ def _spread(left: str, right: str, width: int) -> str:
 class Body(VerticalScroll, can_focus=False, inherit_bindings=False):
     """Scrolls, but leaves every key to the screen: Down goes to the next field, however low."""
 
+    def place_of(self, widget: Widget) -> Region:
+        """Where `widget` stands in all that this body holds, whatever is in sight."""
+        place = widget.virtual_region
+        for node in widget.ancestors:
+            if node is self:
+                break
+            if isinstance(node, Widget):
+                place = place.translate(node.virtual_region.offset)
+        return place
+
+    def bring(self, place: Region) -> None:
+        """Scroll to where `place` and the line below it are in sight, and not a line further.
+
+        So that what is seen follows from what is there and chosen, never from the way to it. Of a
+        place that is higher than half the room its beginning will do.
+        """
+        height = min(place.height, self.size.height // 2)
+        lowest = place.y + height + 1 - self.size.height
+        y = max(0, min(place.y, lowest, self.max_scroll_y))
+        self.scroll_to(y=y, animate=False, immediate=True, force=True)
+
 
 class FramedScreen(Screen[None]):
     """Head, body, notice and foot; a subclass fills them in `show`."""
@@ -153,7 +176,7 @@ class FramedScreen(Screen[None]):
         #notice { height: auto; padding: 0 2; display: none; }
         &.-short #body { padding: 0 1; }
         &.-short #notice { padding: 0 1; max-height: 3; overflow: hidden; }
-        Input, SecretField, Picker, Consent { height: 1; padding: 0; border: none;
+        Input, SecretField, Picker { height: 1; padding: 0; border: none;
             border-left: ascii $foreground; margin-left: 1; padding-left: 1; }
         Input:focus { border: none; border-left: ascii $foreground; }
     }
@@ -175,6 +198,7 @@ class FramedScreen(Screen[None]):
     ]
     # A focus change moves a cursor, nothing else: Textual's own repaints the whole screen.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    _seen: tuple[Region, Size, Size] | None = None  # what the body was scrolled for
     AUTO_FOCUS = ""  # a step gives the focus where it may be; a hidden field must never have it
 
     @property
@@ -221,6 +245,7 @@ class FramedScreen(Screen[None]):
         return self.ready
 
     def on_mount(self) -> None:
+        self.screen_layout_refresh_signal.subscribe(self, self._settle, immediate=True)
         self.show()
 
     def show(self) -> None:
@@ -250,26 +275,44 @@ class FramedScreen(Screen[None]):
         keys = (*self._keys[:first], *paging, *self._keys[first:])
         self.query_one(Foot).show(keys, self.shell.rule)
 
-    def _settle(self) -> None:
-        """After the layout: keep the focused widget in sight, however low the terminal is."""
+    def _settle(self, _screen: Screen[object] | None = None) -> None:
+        """After each layout: keep what is chosen in sight, however low the terminal is."""
         if not self.ready:
             return  # the screen was left meanwhile
-        if self.focused is not None:
-            if isinstance(self.focused, Menu):
-                self.focused.follow()
-            else:
-                self.focused.scroll_visible(animate=False)
+        self._show_chosen()
         self._show_keys()
 
+    def _show_chosen(self) -> None:
+        """Scroll when the chosen field or line, or the room for it, is another than before."""
+        body = self.query_one(Body)
+        if self.focused is None or body not in self.focused.ancestors:
+            return
+        chosen = self.focused.parent if isinstance(self.focused.parent, FieldLine) else self.focused
+        place = body.place_of(chosen)
+        if isinstance(chosen, Menu):
+            place = chosen.marked.translate(place.offset)
+        seen = (place, body.size, body.virtual_size)
+        if seen != self._seen:  # else the person has turned pages meanwhile
+            self._seen = seen
+            body.bring(place)
+
+    def set_focus(
+        self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False
+    ) -> None:
+        """Textual's own scrolling depends on when it comes, before or after a layout."""
+        super().set_focus(widget, scroll_visible=False, from_app_focus=from_app_focus)
+        self._settle()
+
     def on_resize(self) -> None:
-        self.call_after_refresh(self._settle)
         short = self.size.height < 16
         self.query_one(Head).set_class(short, "-short")
         self.query_one(Foot).set_class(short, "-short")
 
     def action_page(self, direction: int) -> None:
         body = self.query_one("#body", VerticalScroll)
-        body.scroll_relative(y=direction * max(1, body.size.height - 1), animate=False)
+        body.scroll_relative(
+            y=direction * max(1, body.size.height - 1), animate=False, immediate=True
+        )
 
     def action_go_on(self) -> None:
         self.post_message(Continued())

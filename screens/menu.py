@@ -70,13 +70,11 @@ class Menu(Widget, can_focus=True):
             for number, text in enumerate(self._lines, 1)
         ]
 
-    def follow(self) -> None:
-        """Keep the marked line in sight where there are more than fit."""
-        self.refresh()
+    @property
+    def marked(self) -> Region:
+        """Where the marked line stands within the menu."""
         rows = [row.plain.count("\n") + 1 for row in self._rows(self.size.width)]
-        if isinstance(self.parent, Widget) and rows:
-            y = self.virtual_region.y + sum(rows[: self.index])
-            self.parent.scroll_to_region(Region(0, y, 1, rows[self.index]), animate=False)
+        return Region(0, sum(rows[: self.index]), self.size.width, sum(rows[self.index :][:1]))
 
     def on_focus(self) -> None:
         self.refresh()
@@ -88,7 +86,7 @@ class Menu(Widget, can_focus=True):
         to = self.index + by
         if 0 <= to < len(self._lines):
             self.index = to
-            self.follow()
+            self.refresh(layout=True)  # which brings the marked line into sight
         elif self._leaves:
             self.screen.focus_next() if by > 0 else self.screen.focus_previous()
 

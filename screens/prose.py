@@ -17,8 +17,8 @@ from textual.widget import Widget
 
 NOT_FIRST = frozenset("，。、；：！？）」』】》〉…%,.;:!?)]}")  # never begins a line
 NOT_LAST = frozenset("（「『【《〈([{")  # never ends one
-# What continued lines are indented by: an item's mark, or a menu line's number.
-MARKER = re.compile(r"\s*(?:\d+\.|[-*]|!!|\[.{2,4}\]|(?:> )?\d+(?= ))?\s*")
+# What continued lines are indented by: a menu line's number, or an item's mark or box.
+MARKER = re.compile(r"(?:> |  )\d+ |\s*(?:\d+\.|[-*]|!!|(?:> )?\[.{1,4}\])?\s*")
 
 
 def _wide(character: str) -> bool:

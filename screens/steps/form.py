@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import events
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Input
 
 from client.port import FieldKind, FormField
+from screens.consent import Consent
+from screens.field_line import FieldLine
 from screens.form_rules import COMPLAINTS, complaint_about
 from screens.frame import StepScreen
 from screens.language import N_
@@ -21,36 +24,11 @@ from screens.prose import Prose
 from screens.secret_field import SecretField
 from screens.wizard import Wizard
 
-
-class Consent(Prose, can_focus=True):
-    """A box ticked with the space bar; `[x]` and `[ ]` show its state without colour."""
-
-    def __init__(self, id: str) -> None:
-        super().__init__(id=id)
-        self.ticked = False
-
-    def on_mount(self) -> None:
-        self._draw()
-
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "space":
-            event.stop()
-            self.ticked = not self.ticked
-            self._draw()
-
-    def on_focus(self) -> None:
-        self._draw()
-
-    def on_blur(self) -> None:
-        self._draw()
-
-    def _draw(self) -> None:
-        mark = "x" if self.ticked else " "
-        self.update(f"{'>' if self.has_focus else ' '} [{mark}]")
+LABELS = 24  # columns that labels get at most, and no more than two fifths of the screen
 
 
 class FormScreen(StepScreen):
-    """One label and one field below each other; Enter moves on, on the last one it sends."""
+    """A field a line; Enter moves on, on the last one it sends."""
 
     HELP_LINES: ClassVar[tuple[str, ...]] = (
         N_("Tab or Enter goes to the next field, Shift+Tab to the one before."),
@@ -71,16 +49,23 @@ class FormScreen(StepScreen):
         yield Prose(id="intro")
         with Vertical(id="fields"):
             for index, field in enumerate(self._fields):
-                yield Prose(id=f"label-{index}")
-                match field.kind:
-                    case FieldKind.SECRET:
-                        yield SecretField(f"field-{index}", ascii_only=False, submits=False)
-                    case FieldKind.CHOICE:
-                        yield Picker(id=f"field-{index}")
-                    case FieldKind.CONSENT:
-                        yield Consent(id=f"field-{index}")
-                    case _:
-                        yield Input(id=f"field-{index}", max_length=field.max_length)
+                widget = self._widget(f"field-{index}", field)
+                if isinstance(widget, Consent):
+                    yield widget
+                else:
+                    with FieldLine():
+                        yield widget
+
+    def _widget(self, id: str, field: FormField) -> Widget:
+        match field.kind:
+            case FieldKind.SECRET:
+                return SecretField(id, ascii_only=False, submits=False)
+            case FieldKind.CHOICE:
+                return Picker(id)
+            case FieldKind.CONSENT:
+                return Consent(id)
+            case _:
+                return Input(id=id, max_length=field.max_length)
 
     @property
     def _fields(self) -> tuple[FormField, ...]:
@@ -93,7 +78,7 @@ class FormScreen(StepScreen):
             self._restore(index, field)
         super().on_mount()
         if self._fields:
-            self.query_one("#field-0").focus()
+            self.set_focus(self.query_one("#field-0"))
 
     def fill(self, wizard: Wizard) -> None:
         _ = self.words
@@ -113,21 +98,40 @@ class FormScreen(StepScreen):
         for name in wizard.refused_fields:
             self._complaints.setdefault(name, "service")
         for index, field in enumerate(self._fields):
-            self._label(index, field)
             if field.kind is FieldKind.CHOICE:
                 self.query_one(f"#field-{index}", Picker).show(
                     [_.of(choice.label) for choice in field.choices]
                 )
+        self._label()
 
-    def _label(self, index: int, field: FormField) -> None:
+    def on_resize(self) -> None:
+        self._label()
+
+    def _label(self) -> None:
+        """Labels and, below the fields, complaints and hints."""
+        labels = [self._label_of(field) for field in self._fields]
+        beside = [
+            cell_len(label)
+            for label, field in zip(labels, self._fields, strict=True)
+            if field.kind is not FieldKind.CONSENT
+        ]
+        column = min(LABELS, self.size.width * 2 // 5, max(beside, default=0) + 1)
+        for index, (label, field) in enumerate(zip(labels, self._fields, strict=True)):
+            widget = self.query_one(f"#field-{index}")
+            if isinstance(widget, Consent):
+                widget.show(Content.assemble(label, "  ", self._note(field)))
+            elif isinstance(widget.parent, FieldLine):
+                widget.parent.show(Content(label), self._note(field), column)
+
+    def _label_of(self, field: FormField) -> str:
+        return f"{'*' if field.required else ' '} {self.words.of(field.label)}"
+
+    def _note(self, field: FormField) -> Content:
         _ = self.words
-        star = "*" if field.required else " "
         why = self._complaints.get(field.name)
-        complaint = f"  !! {_(COMPLAINTS[why])}" if why else ""
-        hint = f"  ({_.of(field.hint)})" if field.hint is not None else ""
-        self.query_one(f"#label-{index}", Prose).update(
-            Content.assemble(f"{star} {_.of(field.label)}", (complaint, "bold"), (hint, "dim"))
-        )
+        complaint = f"!! {_(COMPLAINTS[why])}  " if why else ""
+        hint = _.of(field.hint) if field.hint is not None else ""
+        return Content.assemble((complaint, "bold"), (hint, "dim"))
 
     def enter_does(self, wizard: Wizard) -> str | None:
         return N_("Send again") if wizard.undecided else N_("Next field")
@@ -203,4 +207,4 @@ class FormScreen(StepScreen):
                 value[:] = bytes(len(value))
         self.show()
         wrong = (i for i, field in enumerate(self._fields) if field.name in self._complaints)
-        self.query_one(f"#field-{next(wrong)}").focus()
+        self.set_focus(self.query_one(f"#field-{next(wrong)}"))

@@ -259,14 +259,18 @@ class Person:
 
 @asynccontextmanager
 async def at_the_wizard(
-    authority: Path, scenario: str = "ok", *, language: Language = Language.ZH
+    authority: Path,
+    scenario: str = "ok",
+    *,
+    language: Language = Language.ZH,
+    size: tuple[int, int] = (80, 24),
 ) -> AsyncIterator[Person]:
     """A person before the welcome screen of the demo; `authority` keeps the test CA."""
     backends = ImpatientDemo(SCENARIOS[scenario])
     shutil.copytree(authority, backends.folder / "authority")
     app = WizardApp(backends, language)
     try:
-        async with app.run_test(size=(80, 24)) as pilot:
+        async with app.run_test(size=size) as pilot:
             yield Person(app, pilot, backends)
         assert app.unexpected is None
     finally:
