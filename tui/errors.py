@@ -100,6 +100,14 @@ class KioskFileOpen(AppError):
 
 
 @dataclass(eq=False)
+class KioskFileShown(AppError):
+    """A kiosk's settings hold the hash of a secret, and everybody on the computer can read it."""
+
+    code = "app.kiosk.shown"
+    path: str
+
+
+@dataclass(eq=False)
 class KioskSettingsInvalid(AppError):
     """A kiosk's settings have no, or an impossible, value for `key`."""
 

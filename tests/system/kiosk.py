@@ -88,7 +88,8 @@ class Place:
             **more,
         }
         handle, name = tempfile.mkstemp(suffix=".toml", dir=self.folder)
-        os.fchmod(handle, 0o644)
+        os.fchown(handle, 0, ACCOUNT)
+        os.fchmod(handle, 0o640 if "administrator" in more else 0o644)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             for key, value in table.items():
                 file.write(f"{key} = {value!r}\n")

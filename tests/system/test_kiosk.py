@@ -374,18 +374,25 @@ def test_only_what_the_file_allows(place: Place) -> None:
         assert not any(line.startswith("3 ") for line in lines)
 
 
-@pytest.mark.parametrize("case", ["own", "others", "folder", "root", "typo", "range"])
+@pytest.mark.parametrize("case", ["own", "others", "folder", "shown", "root", "typo", "range"])
 def test_refused_settings(place: Place, case: str) -> None:
-    """A file that the kiosk's account or others can write, or that does not say what it must."""
-    more: dict[str, int] = (
+    """A file that the kiosk's account or others can write, or that does not say what it must.
+
+    One with the hash of a secret is nobody's to read but the kiosk's.
+    """
+    more: dict[str, int | str] = (
         {"idle": 1} if case == "range" else {"idel": 60} if case == "typo" else {}
     )
+    if case == "shown":
+        more["administrator"] = hash_of(place, SECRET)
     file, program = place.settings(**more), place.program
     match case:
         case "own":
             os.chown(file, ACCOUNT, ACCOUNT)
         case "others":
             file.chmod(0o666)
+        case "shown":
+            file.chmod(0o644)
         case "folder":
             (open_folder := place.folder / "open").mkdir()
             open_folder.chmod(0o777)
@@ -398,6 +405,7 @@ def test_refused_settings(place: Place, case: str) -> None:
             "own": "Others can change the kiosk's settings",
             "others": "Others can change the kiosk's settings",
             "folder": "Others can change the kiosk's settings",
+            "shown": "The kiosk's settings hold a secret that everybody can read",
             "root": "The kiosk cannot run as root",
             "typo": "idel",
             "range": "idle",

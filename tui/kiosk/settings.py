@@ -12,7 +12,13 @@ from typing import TypeVar
 
 from screens.language import Language
 from screens.shell import Action
-from tui.errors import FileUnusable, KioskAsRoot, KioskFileOpen, KioskSettingsInvalid
+from tui.errors import (
+    FileUnusable,
+    KioskAsRoot,
+    KioskFileOpen,
+    KioskFileShown,
+    KioskSettingsInvalid,
+)
 from tui.kiosk.password import SecretHash
 
 T = TypeVar("T")
@@ -29,6 +35,7 @@ idle = 90                                      # seconds without a key until a t
 countdown = 20                                 # the last of them are counted down
 receipt = 60                                   # the same for the receipt
 turn = 1800                                    # the longest that a turn may last
+# With `administrator` nobody else may read the file: chown root:hca-kiosk, chmod 640.
 # administrator = "$scrypt$…"   # of `hca-bind kiosk password`; after Ctrl+], it ends the kiosk
 """
 
@@ -50,13 +57,18 @@ class KioskSettings:
 
 
 def load(path: Path) -> KioskSettings:
-    """Read the file. Raises KioskAsRoot, KioskFileOpen, KioskSettingsInvalid, FileUnusable."""
+    """Read the file.
+
+    Raises KioskAsRoot, KioskFileOpen, KioskFileShown, KioskSettingsInvalid, FileUnusable.
+    """
     if os.geteuid() == 0:
         raise KioskAsRoot  # could write any file, so nothing would be settled
     path = Path(os.path.realpath(path))
     _check_writers(path)
     try:
         table = tomllib.loads(path.read_text("utf-8"))
+        if "administrator" in table and path.stat().st_mode & stat.S_IROTH:
+            raise KioskFileShown(str(path))
     except tomllib.TOMLDecodeError as error:
         raise KioskSettingsInvalid(str(path), "TOML") from error
     except (OSError, UnicodeError) as error:

@@ -21,8 +21,9 @@ CHECK_SECONDS = 20.0
 UNIT = """\
 # {path}
 # Setting it up:
-#   useradd --system --no-create-home --shell /usr/sbin/nologin hca-kiosk
-#   hca-bind kiosk settings > {settings}   (root's, mode 0644; then fill it in)
+#   useradd --system --user-group --no-create-home --shell /usr/sbin/nologin hca-kiosk
+#   hca-bind kiosk settings > {settings}   (root's; then fill it in)
+#   chown root:hca-kiosk {settings}; chmod 640 {settings}
 #   systemctl daemon-reload
 #   systemctl disable --now getty@{tty}
 #   systemctl enable --now {name}
