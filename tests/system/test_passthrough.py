@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
-import shutil
 import struct
 import subprocess
 import sys
@@ -20,32 +18,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from parts import ACCOUNT, HCA_BIND, PASSWORD, PIN, Service, card_process, pins_sent, trace
-from pcscd import DEADLINE, PCSCD, Pcscd
-from sshd import Forward, Host, Relay, gives_terminals, host
+from parts import ACCOUNT, HCA_BIND, PASSWORD, PIN, Service, pins_sent, trace
+from pcscd import DEADLINE
+from sshd import Forward, host
 from terminal import Terminal
 from test_binding import FORM, HOLDER, MOST_APDUS, prove, receipt_on, to_the_pin
 from test_pcsc_daemon import peer
+from thin_client import (
+    BREAK,
+    BUSYBOX,
+    DASH,
+    DELAY,
+    NO_TMUX,
+    SHOW,
+    WITH_A_TERMINAL,
+    ThinClient,
+    card,
+    client,
+    far,
+    reconnected,
+    user,
+)
 
 from card.pcsc_daemon import VARIABLE, library_protocol
 from screens.frame import WORK_NAMES
 from screens.language import Language, Words
 from screens.troubleshooting.catalogue import entry
 from screens.wizard import Work
-from tui.passthrough import script
 
-DELAY = 0.04  # seconds each way: 80 ms for every question and its answer
 SLOW = 2.0  # seconds each way, to stop in the middle of something
-DASH, BUSYBOX = ["dash"], ["busybox", "sh"]
-LOGIN = b"Invented-login-1"
 BROKEN = entry("pcsc.socket.stale").title.zh
-NO_TMUX = "沒有 tmux：連線若中斷，精靈會從頭開始。"
 SERVICE_STOPPED = 0x8010001E
-SHOW = """#!/bin/sh
-echo "socket=$PCSCLITE_CSOCK_NAME."
-opensc-tool --list-readers
-read -r _
-"""
 # As another user, who cannot even read this program's files: loaded first, then changed.
 AS_USER = """
 import os, subprocess, sys, tempfile
@@ -60,64 +63,7 @@ except CardError as error:
     print(error.code)
 """
 _ = Words(Language.ZH)
-WITH_A_TERMINAL = pytest.mark.skipif(
-    not gives_terminals(), reason="an sshd that is not root's cannot give a terminal on this system"
-)
-
-
-@dataclass(frozen=True)
-class ThinClient:
-    """The machine with the reader: its pcscd, the script as it was printed, the way to the host."""
-
-    pcscd: Pcscd
-    script: Path
-    host: Host
-    home: Path  # of whoever logs in at the host
-
-    def run(self, shell: list[str], *words: str, command: str = HCA_BIND, **more: str) -> Terminal:
-        """The script on a terminal, with nothing of ours in its environment."""
-        options = ["-l", "zh", "-F", str(self.host.config), "-s", str(self.pcscd.socket)]
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.script.parent), "LANG": "C"}
-        return Terminal(
-            [*shell, str(self.script), *options, "-c", command, *words], {**environment, **more}
-        )
-
-    def go_silent(self, screen: Terminal) -> None:
-        """The cable is out: the script's ssh gives up, and the host hears nothing of it."""
-        self.host.relay.silence()
-        control = Path(tempfile.gettempdir()) / f"hca-bind-{screen.process.pid}" / "control"
-        subprocess.run(["ssh", "-S", str(control), "-O", "exit", "host"], check=True)
-
-
-@pytest.fixture(scope="module")
-def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, Path]]:
-    """The host, 80 ms away, and the home there."""
-    home = tmp_path_factory.mktemp("home")
-    with host(DELAY, f"SetEnv HOME={home} XDG_RUNTIME_DIR= TMUX_TMPDIR={home}") as running:
-        yield running, home
-    subprocess.run(
-        ["tmux", "-L", "hca-bind", "kill-server"],  # a wizard that a failed test left there
-        env={**os.environ, "TMUX_TMPDIR": str(home)},
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-
-
-@pytest.fixture
-def client(pcscd: Pcscd, far: tuple[Host, Path], tmp_path: Path) -> ThinClient:
-    printed = subprocess.run(
-        [HCA_BIND, "passthrough", "script"], stdout=subprocess.PIPE, check=True
-    ).stdout
-    assert printed.decode() == script()
-    file = tmp_path / "hca-bind-connect"
-    file.write_bytes(printed)
-    return ThinClient(pcscd, file, *far)
-
-
-@pytest.fixture
-def card(pcscd: Pcscd, authority_folder: Path) -> Iterator[None]:
-    with card_process(pcscd, authority_folder):
-        yield
+__all__ = ["card", "client", "far"]
 
 
 def form(screen: Terminal, account: str) -> None:
@@ -152,7 +98,7 @@ def test_a_new_account_with_dash(client: ThinClient, sandbox: Service, tmp_path:
         screen.until(NO_TMUX)
         client.host.relay.restore()
         screen.until(_("What would you like to do?"))
-        (socket,) = (file for file in (client.home / ".hca-bind").iterdir() if file.is_socket())
+        (socket,) = client.sockets
         assert socket.stat().st_mode & 0o777 == 0o600
         assert socket.parent.stat().st_mode & 0o777 == 0o700
         to_the_pin(screen, _, "1")
@@ -178,10 +124,10 @@ def test_a_new_card_with_busybox_in_tmux(
     file, relay = tmp_path / "trace", client.host.relay
     with client.run(BUSYBOX, "host", *sandbox.options, "--trace", str(file)) as screen:
         to_the_pin(screen, _, "2")
-        for break_off in (relay.cut, lambda: client.go_silent(screen)):
+        for break_off in (relay.cut, client.go_silent):
             screen.type(PIN[:4])
             break_off()
-            screen.until("連線中斷，正在重新連線")
+            screen.until(BREAK)
             screen.send(PIN[4:].encode())  # somebody types on; it is neither shown nor kept
             relay.restore()
             screen.until(_("Your card's PIN, then Enter:"))
@@ -204,13 +150,6 @@ def test_a_new_card_with_busybox_in_tmux(
     assert pins_sent(trace(file)) == 1
     assert PIN.encode() not in screen.written
     assert PIN[4:].encode() not in screen.written
-
-
-def reconnected(screen: Terminal, relay: Relay) -> None:
-    """The line breaks, and is there again."""
-    relay.cut()
-    screen.until("連線中斷，正在重新連線")
-    relay.restore()
 
 
 @WITH_A_TERMINAL
@@ -404,27 +343,6 @@ def test_each_trouble_has_its_code(client: ThinClient, sandbox: Service, tmp_pat
 # --- two people on one host ----------------------------------------------------------------------
 
 
-@contextmanager
-def user(name: str, folder: Path, hashed: str = "*") -> Iterator[pwd.struct_passwd]:
-    """A user of this machine, with a home in `folder`, for the time of the block.
-
-    `hashed` is their password's hash, as crypt(5) has it; no password fits "*".
-    """
-    home = folder / name
-    subprocess.run(
-        ["useradd", "--no-log-init", "-M", "-d", str(home), "-s", "/bin/sh", "-p", hashed, name],
-        check=True,
-    )
-    try:
-        found = pwd.getpwnam(name)
-        home.mkdir(mode=0o700)
-        os.chown(home, found.pw_uid, found.pw_gid)
-        yield found
-    finally:
-        # --force: their last process may still be ending
-        subprocess.run(["userdel", "--force", name], check=True, stderr=subprocess.DEVNULL)
-
-
 def readers_as(uid: int, socket: str) -> str:
     """The readers that this user sees behind the socket, or the code of the refusal."""
     done = subprocess.run(
@@ -470,156 +388,3 @@ def test_two_people_on_one_host(client: ThinClient) -> None:
         for screen in screens:
             screen.press("enter")
             assert screen.ends() == 0
-
-
-# --- logins ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can make users, and check their passwords")
-def test_a_login_with_a_password(client: ThinClient) -> None:
-    """Asked for once, where several connections are needed, and once more after a broken one."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hca-users-")))
-        folder.chmod(0o755)
-        show = folder / "show"
-        show.write_text(SHOW)
-        show.chmod(0o755)
-        hashed = subprocess.run(
-            ["openssl", "passwd", "-6", "-stdin"], input=LOGIN, capture_output=True, check=True
-        ).stdout
-        name = f"hcatestp{os.getpid() % 10_000}"
-        stack.enter_context(user(name, folder, hashed.decode().strip()))
-        door = stack.enter_context(host(0.0, f"Match User {name}\nPasswordAuthentication yes"))
-        settings = door.config.read_text().replace("BatchMode yes", "PubkeyAuthentication no")
-        door.config.write_text(settings)
-        there = ThinClient(client.pcscd, client.script, door, folder)
-        with there.run(DASH, "-n", f"{name}@host", command=str(show)) as screen:
-            for again in (False, True):
-                screen.until("password:")
-                screen.send(LOGIN + b"\r")
-                screen.until(client.pcscd.readers[1])  # both readers come, by one forward
-                assert screen.shows(client.pcscd.readers[0])
-                if not again:
-                    reconnected(screen, door.relay)
-            screen.press("enter")
-            assert screen.ends() == 0
-        assert screen.written.count(b"password:") == 2
-        assert LOGIN not in screen.written
-
-
-@WITH_A_TERMINAL
-@pytest.mark.parametrize("tmux", [True, False], ids=["tmux", "plain"])
-def test_a_thin_client_without_chinese(client: ThinClient, tmux: bool) -> None:
-    """Its bare console is known on the host as what it is, though tmux calls it another."""
-    options = [] if tmux else ["-n"]
-    with client.run(DASH, "-l", "en", *options, "host", TERM="linux") as screen:
-        screen.until(Words(Language.EN)("What would you like to do?"))
-        screen.until("kmscon")
-        screen.press("f10")
-        assert screen.ends() == 4
-        assert screen.written.isascii()
-
-
-@WITH_A_TERMINAL
-def test_a_host_without_the_program(client: ThinClient) -> None:
-    with client.run(DASH, "-l", "en", "host", command="no-such-hca-bind") as screen:
-        assert screen.ends() == 3
-    assert screen.shows("There is no no-such-hca-bind on the host.")
-
-
-# --- the two commands, and the thin client's own pcscd -------------------------------------------
-
-
-@pytest.mark.parametrize("shell", [DASH, BUSYBOX], ids=lambda shell: shell[0])
-def test_the_script_is_plain_sh(client: ThinClient, shell: list[str]) -> None:
-    subprocess.run([*shell, "-n", str(client.script)], check=True)
-    usage = subprocess.run(
-        [*shell, str(client.script)], stderr=subprocess.PIPE, text=True, check=False
-    )
-    assert usage.returncode == 2
-    assert "hca-bind-connect [-l zh|en]" in usage.stderr
-    missing = subprocess.run(
-        [*shell, str(client.script), "-l", "en", "-s", "/no/such/socket", "host"],
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    assert missing.returncode == 3
-    assert "/no/such/socket" in missing.stderr
-
-
-def test_shellcheck_has_nothing_to_say(client: ThinClient) -> None:
-    subprocess.run(["shellcheck", "--shell=sh", str(client.script)], check=True)
-
-
-@WITH_A_TERMINAL
-@pytest.mark.parametrize("waits", ["", "systemd-socket-activate --listen=/run/pcscd/pcscd.comm"])
-def test_a_pcscd_that_sleeps_is_woken(client: ThinClient, tmp_path: Path, waits: str) -> None:
-    """Where /run/pcscd is empty the script starts pcscd as that system does, and goes on.
-
-    With `waits` the system holds the socket, and a daemon comes with the first who connects.
-    """
-    if not client.pcscd.private:
-        pytest.skip("no mount namespace to be had")
-    if waits and not shutil.which(waits.partition(" ")[0]):
-        pytest.skip("no systemd here")
-    tools, drivers = tmp_path / "bin", tmp_path / "drivers"
-    tools.mkdir()
-    drivers.mkdir()
-    daemon, pid = shutil.copy(PCSCD, tools / "pcscd"), tmp_path / "pid"
-    systemctl = tools / "systemctl"
-    systemctl.write_text(
-        f'#!/bin/sh\necho "$@" >>{tmp_path / "asked"}\n'
-        f"{waits} {daemon} --foreground --auto-exit --config {drivers} >/dev/null 2>&1 &\n"
-        f"echo $! >{pid}\n"
-    )
-    systemctl.chmod(0o755)
-    show = tools / "show"
-    show.write_text(SHOW)
-    show.chmod(0o755)
-    script = f'mount -t tmpfs tmpfs /run && mkdir /run/pcscd && PATH={tools}:$PATH exec "$@"'
-    command = ["dash", str(client.script), "-l", "zh", "-F", str(client.host.config), "-n"]
-    try:
-        with Terminal(
-            [*client.pcscd.namespace, "sh", "-c", script, "sh", *command, "-c", str(show), "host"],
-            {"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-        ) as screen:
-            screen.until("No smart card readers found.")  # so a daemon answered
-            screen.press("enter")
-            screen.ends()
-        assert (tmp_path / "asked").read_text() == "--no-ask-password start pcscd.socket\n"
-    finally:
-        if pid.exists():
-            subprocess.run(["kill", pid.read_text().strip()], check=False)
-
-
-def test_the_hosts_sshd_is_checked(client: ThinClient, tmp_path: Path) -> None:
-    def checked(config: Path) -> tuple[int, str]:
-        command = [HCA_BIND, "passthrough", "host-setup", "--lang", "en"]
-        done = subprocess.run(
-            [*command, "--sshd-config", str(config)],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout
-
-    status, text = checked(client.host.sshd_config)
-    assert status == 0
-    assert "[ OK ] AllowStreamLocalForwarding yes" in text
-    assert "[note] StreamLocalBindUnlink no" in text
-    told = tmp_path / "as-told"
-    told.write_text(f"HostKey {client.host.config.parent / 'host'}\n{text.partition('[')[0]}")
-    status, text = checked(told)  # what it prints is a configuration, and satisfies it
-    assert status == 0
-    assert "[note]" not in text
-    bad = tmp_path / "bad"
-    bad.write_text(
-        f"HostKey {client.host.config.parent / 'host'}\n"
-        "AllowStreamLocalForwarding local\nStreamLocalBindMask 0111\n"
-    )
-    status, text = checked(bad)
-    assert status == 1
-    assert "[ !! ] AllowStreamLocalForwarding local" in text
-    assert "[ !! ] StreamLocalBindMask 0111" in text
-    assert checked(tmp_path / "none")[0] == 3
