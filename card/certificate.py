@@ -16,19 +16,15 @@ from card.errors import (
     CertificateUsage,
 )
 from card.port import CardCategory, HolderCertificate
+from card.recognition import by_subject_type
 from card.text import clean
 
 if TYPE_CHECKING:
     from cryptography import x509
 
 NAME_COLUMNS = 40
-# Contents of the OIDs, as they stand in the certificate (GRCA profile, facts collected publicly).
-SUBJECT_TYPE = bytes.fromhex("60867601640201")  # 2.16.886.1.100.2.1
-CATEGORIES = {
-    bytes.fromhex("6086760164030107"): CardCategory.HPC,  # 2.16.886.1.100.3.1.7
-    bytes.fromhex("6086760164030215"): CardCategory.HOP,  # 2.16.886.1.100.3.2.21
-    bytes.fromhex("6086760164030101"): CardCategory.NATURAL_PERSON,  # 2.16.886.1.100.3.1.1
-}
+# The contents of the OID 2.16.886.1.100.2.1, as they stand in the certificate (GRCA profile).
+SUBJECT_TYPE = bytes.fromhex("60867601640201")
 SUBJECT_DIRECTORY_ATTRIBUTES = "2.5.29.9"  # RFC 5280 §4.2.1.8
 ISSUER = "醫事憑證管理中心"  # the OU, in every generation seen
 HCA = frozenset({CardCategory.HPC, CardCategory.HOP})
@@ -155,5 +151,6 @@ def _category(certificate: x509.Certificate) -> CardCategory:
             kind, values = tlv.parse(attribute.value, file)[:2]
             if kind.value == SUBJECT_TYPE:
                 types = [value.value for value in tlv.parse(values.value, file)]
-                return CATEGORIES.get(types[0], CardCategory.OTHER) if types else CardCategory.OTHER
+                named = by_subject_type(types[0]) if types else None
+                return CardCategory(named) if named else CardCategory.OTHER
     return CardCategory.OTHER

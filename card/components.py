@@ -33,17 +33,15 @@ from card.errors import (
 )
 from card.library_file import BITS, architectures, this_architecture
 from card.module_probe import MARK
-from card.recognition import Family, by_atr
+from card.pkcs11.modules import Places, own_settings, search
+from card.recognition import Kind, by_atr
 
 PROBE = Path(__file__).with_name("module_probe.py")
 PROBE_SECONDS = 20.0
 DAEMONS = ("usr/sbin/pcscd", "usr/bin/pcscd", "usr/local/sbin/pcscd")
 LIBRARIES = ("usr/lib/*/", "lib/*/", "usr/lib64/", "usr/lib/", "lib/", "usr/local/lib/")
-REGISTRIES = ("etc/pkcs11/modules", "usr/share/p11-kit/modules", "usr/lib/p11-kit/modules")
-MODULE_FOLDERS = ("usr/local/lib/pkcs11/", "usr/lib/*/pkcs11/", *LIBRARIES)
-WINDOWS_FOLDERS = ("Windows/System32/", "Program Files/*/", "Program Files (x86)/*/")
 # The vendor's module of each card family, by the file names known in public.
-MODULES: Mapping[Family, tuple[str, ...]] = {Family.HPC: ("HCAPKCS11.dll",)}
+MODULES: Mapping[Kind, tuple[str, ...]] = {Kind.HPC: ("HCAPKCS11.dll",)}
 
 
 class Part(StrEnum):
@@ -85,15 +83,15 @@ class Machine:
     system: str = sys.platform
     root: Path = Path("/")
     architecture: str = field(default_factory=this_architecture)
-    home: Path = field(default_factory=Path.home)
+    own: Path = field(default_factory=own_settings)  # the user's ~/.config
 
 
-def families(atrs: Collection[bytes]) -> frozenset[Family]:
+def families(atrs: Collection[bytes]) -> frozenset[Kind]:
     """The card families that these ATRs name."""
     return frozenset(family for atr in atrs if (family := by_atr(atr)) is not None)
 
 
-def module_names(wanted: Collection[Family], also: Collection[str] = ()) -> tuple[str, ...]:
+def module_names(wanted: Collection[Kind], also: Collection[str] = ()) -> tuple[str, ...]:
     """The file names of the modules that these families need; `also` are those of a list."""
     known = [name for family in wanted for name in MODULES.get(family, ())]
     return tuple(dict.fromkeys([*known, *also]))
@@ -168,8 +166,11 @@ def module(machine: Machine, names: Collection[str], known: Collection[Path] = (
 
     `known` are modules for the same cards that were found otherwise; they are looked at first.
     """
+    places = Places.of(machine.system, machine.root, machine.own)
+    wanted = {name.lower() for name in names}
+    found = search(places, lambda path: path.name.lower() in wanted)
     worst: Finding | None = None
-    for path in dict.fromkeys((*known, *_modules(machine, names))):
+    for path in dict.fromkeys((*known, *found)):
         version, wrong = examine(path, machine, "module")
         state = State.BROKEN if wrong else State.PRESENT
         finding = Finding(Part.MODULE, state, str(path), version, path.name, wrong)
@@ -233,37 +234,6 @@ def examine(path: Path, machine: Machine, kind: str) -> tuple[str, CardError | N
 
 def _files(machine: Machine, folders: Collection[str], name: str) -> list[Path]:
     return [path for folder in folders for path in sorted(machine.root.glob(folder + name))]
-
-
-def _modules(machine: Machine, names: Collection[str]) -> list[Path]:
-    """Registered modules of these names first, then files of these names where modules lie."""
-    wanted = {name.lower() for name in names}
-    registries = [machine.root / each for each in REGISTRIES]
-    registries.append(machine.home / ".config/pkcs11/modules")
-    found: dict[Path, None] = {}
-    for registry in registries:
-        for entry in sorted(registry.glob("*.module")):
-            path = _registered(entry, machine)
-            if path is not None and path.name.lower() in wanted:
-                found[path] = None
-    folders = WINDOWS_FOLDERS if machine.system == "win32" else MODULE_FOLDERS
-    for name in names:
-        found |= dict.fromkeys(_files(machine, folders, name))
-    return list(found)
-
-
-def _registered(entry: Path, machine: Machine) -> Path | None:
-    """The module that a p11-kit file names (pkcs11.conf(5)); a bare name lies in its folder."""
-    try:
-        text = entry.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
-    line = re.search(r"^\s*module\s*:\s*(\S.*?)\s*$", text, re.MULTILINE)
-    if line is None:
-        return None
-    if line[1].startswith("/"):
-        return machine.root / line[1].lstrip("/")
-    return next(iter(_files(machine, ("usr/lib/*/pkcs11/", "usr/lib64/pkcs11/"), line[1])), None)
 
 
 def _daemon_version(daemon: Path) -> str:

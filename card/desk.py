@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from card import recognition
 from card.devices import Device, device_of
@@ -24,26 +23,10 @@ from card.errors import (
     ModuleError,
     ReaderHeld,
 )
-from card.piv.card import PivCard
-from card.pkcs15.card import Pkcs15Card
-from card.port import Card, CardCategory, Slot, SlotState
-from card.recognition import Family
+from card.port import Card, CardCategory, Slot, SlotState, Via
+from card.recognition import Kind
 
 Open = Callable[[str], Card]  # by the reader's name; raises CardError
-
-
-class Kind(StrEnum):
-    """What lies in a reader, as far as it is known."""
-
-    HPC = "HPC"  # 醫事人員卡
-    HOP = "HOP"  # 醫事機構卡
-    NHI = "NHI"  # 健保卡
-    MOICA = "MOICA"  # 自然人憑證
-    PKCS15 = "PKCS#15"  # with a certificate that says none of these
-    PIV = "PIV"  # likewise
-    OTHER = "OTHER"  # behind a module, likewise
-    UNKNOWN = "UNKNOWN"  # no application that anything here knows
-    MUTE = "MUTE"  # upside down, dirty or broken
 
 
 @dataclass(frozen=True)
@@ -80,9 +63,9 @@ def at_first_sight(slot: Slot) -> Place:
         case SlotState.MUTE:
             return Place(slot, device, Kind.MUTE, error=CardMute(slot.reader))
     match recognition.by_atr(slot.atr):
-        case Family.NHI:
+        case Kind.NHI:
             return Place(slot, device, Kind.NHI, error=CardIsNhi())
-        case Family.MOICA:
+        case Kind.MOICA:
             return Place(slot, device, Kind.MOICA, error=CardIsMoica())
     return Place(slot, device, looked=False)
 
@@ -175,21 +158,13 @@ class Desk:
         return Place(slot, place.device, kind, holder=card.certificate.holder)
 
 
-_KINDS = {
-    CardCategory.HPC: Kind.HPC,
-    CardCategory.HOP: Kind.HOP,
-    CardCategory.NATURAL_PERSON: Kind.MOICA,
-}
-
-
 def _kind_of(card: Card) -> Kind:
-    """By the certificate's subject type, else by the application that holds it."""
-    known = _KINDS.get(card.certificate.category)
-    if known is not None:
-        return known
-    if isinstance(card, PivCard):
-        return Kind.PIV
-    return Kind.PKCS15 if isinstance(card, Pkcs15Card) else Kind.OTHER
+    """By the certificate's subject type, else by what reaches the card."""
+    category = card.certificate.category
+    return Kind(category) if category is not CardCategory.OTHER else _APPLICATIONS[card.via]
+
+
+_APPLICATIONS = {Via.PKCS15: Kind.PKCS15, Via.PIV: Kind.PIV, Via.PKCS11: Kind.OTHER}
 
 
 def _kind_in(error: CardError) -> Kind | None:

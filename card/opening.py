@@ -27,7 +27,7 @@ from card.pkcs15.application import Seen
 from card.pkcs15.card import Pkcs15Card
 from card.pkcs15.files import Files
 from card.port import Card, Connection, HolderCertificate, Readers, Tracer
-from card.recognition import Family
+from card.recognition import Kind
 from card.signing import signing_key
 
 if TYPE_CHECKING:
@@ -77,22 +77,22 @@ def open_card(
         fitting = _fitting(modules(), family)
         return through_module(readers, reader, fitting, accepted, seconds, anchors=anchors)
     except ModuleSeesNoCard:
-        if family is Family.HPC:
+        if family is Kind.HPC:
             raise
         raise CardUnknown from None  # no module knows it, and none was known to be for it
 
 
 def _open(
     connection: Connection,
-    family: Family | None,
+    family: Kind | None,
     judge: Judge,
     tracer: Tracer | None,
     seen: Seen | None,
 ) -> Card | None:
     """The card by our own commands; None where it has no application that we know."""
-    if family is Family.NHI:
+    if family is Kind.NHI:
         raise CardIsNhi
-    if family is Family.MOICA:
+    if family is Kind.MOICA:
         raise CardIsMoica
     can = capabilities(connection.atr)
     channel = Channel(connection, can, tracer)
@@ -100,7 +100,7 @@ def _open(
         try:
             selection = application.find(channel)
         except CardUnknown:
-            return None if family is Family.HPC else _open_piv(connection, channel, judge)
+            return None if family is Kind.HPC else _open_piv(connection, channel, judge)
         files = Files(channel, can.short_file_ids)
         contents = application.read(files, selection, connection.atr, seen)
         holder = judge(contents.certificate)
@@ -137,14 +137,14 @@ def _judged(
     return holder
 
 
-def _fitting(modules: Collection[Module], family: Family | None) -> list[Path]:
+def _fitting(modules: Collection[Module], family: Kind | None) -> list[Path]:
     """The modules for such a card. Raises CardModuleMissing, CardUnknown where there is none."""
     from card.pkcs11.modules import For
 
-    wanted = For.HPC if family is Family.HPC else For.OTHER
+    wanted = For.HPC if family is Kind.HPC else For.OTHER
     fitting = [module.path for module in modules if wanted in module.cards]
     if not fitting:
-        raise CardModuleMissing if family is Family.HPC else CardUnknown
+        raise CardModuleMissing if family is Kind.HPC else CardUnknown
     return fitting
 
 

@@ -133,11 +133,21 @@ class Signature:
     value: bytes
 
 
+class Via(StrEnum):
+    """What reaches a card."""
+
+    PKCS15 = "pkcs15"  # our own commands to its PKCS#15 application
+    PIV = "piv"  # likewise
+    PKCS11 = "pkcs11"  # a module
+
+
 class Card(Protocol):
     """An opened card whose kind was positively recognised."""
 
     @property
     def reader(self) -> str: ...
+    @property
+    def via(self) -> Via: ...
     @property
     def label(self) -> str:
         """The token's label, cleaned for a terminal."""

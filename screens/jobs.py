@@ -247,7 +247,9 @@ def accepted_by(service: ServiceDescription | None) -> set[str] | None:
 
 def on_table(card: Card) -> CardOnTable:
     """What the opened card told; its tries are read when the PIN is about to be asked for."""
-    return CardOnTable(card.reader, card.label, card.certificate, card.pin_rules, tries_left=None)
+    return CardOnTable(
+        card.reader, card.label, card.certificate, card.pin_rules, card.via, tries_left=None
+    )
 
 
 def prove(

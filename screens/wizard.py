@@ -16,7 +16,7 @@ from client.purpose import Purpose
 
 if TYPE_CHECKING:  # the first frame needs none of these
     from card.desk import Place
-    from card.port import HolderCertificate, PinRules, Slot
+    from card.port import HolderCertificate, PinRules, Slot, Via
     from client.port import Challenge, Receipt, ServiceDescription, Session, Verification
     from screens.offers import Offer, Plan, Transfer
 
@@ -118,6 +118,7 @@ class CardOnTable:
     label: str
     certificate: HolderCertificate
     rules: PinRules
+    via: Via
     tries_left: int | None  # unknown until the PIN step has asked for them
 
 

@@ -341,7 +341,7 @@ def _bounded(check: Callable[[], T], seconds: float) -> T | Exception:
 
 def _problem(slot: Slot) -> Exception | None:
     """Why the card in this slot cannot be used, as far as its ATR and its reader tell."""
-    from card.recognition import Family, by_atr
+    from card.recognition import Kind, by_atr
 
     match slot.state:
         case SlotState.EMPTY:
@@ -351,17 +351,17 @@ def _problem(slot: Slot) -> Exception | None:
         case SlotState.HELD:
             return ReaderHeld(slot.reader)
     match by_atr(slot.atr):
-        case Family.NHI:
+        case Kind.NHI:
             return CardIsNhi()
-        case Family.MOICA:
+        case Kind.MOICA:
             return CardIsMoica()
     return None
 
 
 def _needs_module(slot: Slot) -> bool:
-    from card.recognition import Family, by_atr
+    from card.recognition import Kind, by_atr
 
-    return by_atr(slot.atr) is Family.HPC
+    return by_atr(slot.atr) is Kind.HPC
 
 
 def _reader_name(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from card import components
 from card.components import Finding, Machine, Part, State
 from card.errors import CardError, DriverUnknown
-from card.recognition import Family
+from card.recognition import Kind
 from client.components.manifest import Component, How, Platform
 from client.errors import ClientCancelled, ClientError, ComponentKeyUnset
 from client.port import Label
@@ -95,7 +95,7 @@ class Equipment:
         modules = [each for each in listed if each.part == Part.MODULE and each.cards & wanted]
         findings = [_aged(each, listed) for each in found]
         names = components.module_names(
-            [family for family in Family if family.value in wanted],
+            [family for family in Kind if family.value in wanted],
             [each.file.name for each in modules if each.file],
         )
         if names or needs_module or self.families:
@@ -183,7 +183,7 @@ class Equipment:
     def _wanted(self, needs_module: bool) -> frozenset[str]:
         """The card families whose own module is wanted: of cards that lie here, or were met."""
         seen = components.families([slot.atr for slot in self._slots()])
-        met = frozenset([Family.HPC] if needs_module else [])
+        met = frozenset([Kind.HPC] if needs_module else [])
         own = [family.value for family in components.MODULES if family in seen | met]
         return frozenset([*self.families, *own])
 

@@ -9,8 +9,9 @@ from card import tlv
 from card.apdu import SW, Command, Ins
 from card.channel import Channel
 from card.errors import CardDataMalformed, CardDataMissing, CardRefused
+from card.recognition import Kind, applications
 
-AID = bytes.fromhex("A00000030800001000")  # part 1 §2.2, without the version
+(AID,) = applications(Kind.PIV)  # without the version
 SELECT = Command(Ins.SELECT, 0x04, 0x00, AID, le=256)
 DISCOVERY = b"\x7e"  # part 1 §3.3.2
 CERTIFICATE_9A = b"\x5f\xc1\x05"  # X.509 Certificate for PIV Authentication, part 1 §3.1.3

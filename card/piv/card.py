@@ -12,7 +12,7 @@ from card.errors import CardDataMalformed, CardError, KeyUnsupported, SignRefuse
 from card.pin import Pin
 from card.piv import application
 from card.piv.application import APPLICATION_PIN, Contents
-from card.port import Connection, HolderCertificate, PinRules, Signature
+from card.port import Connection, HolderCertificate, PinRules, Signature, Via
 from card.signing import Rsa, SigningKey
 
 KEY = 0x9A  # PIV Authentication, SP 800-73-5 part 1 table 4
@@ -48,6 +48,10 @@ class PivCard:
     @property
     def reader(self) -> str:
         return self._connection.reader
+
+    @property
+    def via(self) -> Via:
+        return Via.PIV
 
     @property
     def label(self) -> str:

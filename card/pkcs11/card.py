@@ -18,7 +18,7 @@ from card.errors import (
 from card.pin import CAPACITY, Pin
 from card.pkcs11 import failures, wire
 from card.pkcs11.token import Token
-from card.port import HolderCertificate, PinRules, Signature
+from card.port import HolderCertificate, PinRules, Signature, Via
 from card.signing import SigningKey
 from card.text import clean
 
@@ -58,6 +58,10 @@ class Pkcs11Card:
     @property
     def reader(self) -> str:
         return self._token.reader
+
+    @property
+    def via(self) -> Via:
+        return Via.PKCS11
 
     @property
     def label(self) -> str:

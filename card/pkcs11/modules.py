@@ -6,8 +6,8 @@ import os
 import re
 import sys
 import sysconfig
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -52,36 +52,55 @@ class Module:
 
 @dataclass(frozen=True)
 class Places:
-    """Where modules are looked for: p11-kit's folders of *.module files, and library folders."""
+    """Where modules are looked for: p11-kit's folders of *.module files, and library folders.
+
+    A path in a *.module file begins at `root`.
+    """
 
     configurations: tuple[Path, ...] = ()
-    libraries: tuple[Path, ...] = field(default=())
+    libraries: tuple[Path, ...] = ()
+    root: Path = Path("/")
+
+    @staticmethod
+    def of(system: str, root: Path, own: Path) -> Places:
+        """As each system keeps them (pkcs11.conf(5); the vendors' and OpenSC's packages).
+
+        `system` as sys.platform has it, `root` its `/` or drive, `own` the user's ~/.config.
+        """
+        if system == "win32":
+            # SysWOW64 too: a 32-bit module there is the likeliest reason why none loads.
+            folders = ["Windows/System32", "Program Files/OpenSC Project/OpenSC/pkcs11"]
+            folders += ["Program Files/*", "Program Files (x86)/*", "Windows/SysWOW64"]
+            return Places((), _matching(root, folders), root)
+        if system == "darwin":
+            folders = ["usr/local/lib", "opt/homebrew/lib", "Library/OpenSC/lib"]
+            return Places((), _matching(root, folders), root)
+        registries = ("etc/pkcs11", "usr/share/p11-kit", "usr/lib/p11-kit")
+        configurations = (own / "pkcs11/modules", *(root / each / "modules" for each in registries))
+        # Those of other word sizes last: a module there tells why none loads.
+        multiarch = sysconfig.get_config_var("MULTIARCH") or "*-linux-*"
+        ours = ["usr/local/lib", f"usr/lib/{multiarch}", "usr/lib64", "usr/lib"]
+        others = ["usr/lib/*-linux-*", "lib/*-linux-*", "lib"]
+        folders = [
+            each + inner for group in (ours, others) for inner in ("/pkcs11", "") for each in group
+        ]
+        return Places(configurations, _matching(root, folders), root)
 
     @staticmethod
     def of_this_system() -> Places:
-        """As each system keeps them (pkcs11.conf(5); the vendors' and OpenSC's packages)."""
-        if sys.platform == "win32":
-            windows = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"))
-            programs = Path(os.environ.get("PROGRAMFILES", r"C:\Program Files"))
-            # SysWOW64 too: a 32-bit module there is the likeliest reason why none loads.
-            folders = [windows / "System32", programs / "OpenSC Project/OpenSC/pkcs11"]
-            return Places(libraries=(*folders, windows / "SysWOW64"))
-        if sys.platform == "darwin":
-            folders = [
-                Path("/usr/local/lib"),
-                Path("/opt/homebrew/lib"),
-                Path("/Library/OpenSC/lib"),
-            ]
-            return Places(libraries=tuple(folders))
-        own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        roots = ("/etc/pkcs11", "/usr/share/p11-kit", "/usr/lib/p11-kit")
-        configurations = (own / "pkcs11/modules", *(Path(root) / "modules" for root in roots))
-        multiarch = sysconfig.get_config_var("MULTIARCH") or ""
-        libraries = [f"/usr/lib/{multiarch}", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
-        return Places(
-            configurations,
-            tuple(Path(folder) / inner for folder in libraries for inner in ("pkcs11", "")),
-        )
+        drive = Path(os.environ.get("SYSTEMDRIVE", "C:") + "\\")
+        root = drive if sys.platform == "win32" else Path("/")
+        return Places.of(sys.platform, root, own_settings())
+
+
+def own_settings() -> Path:
+    """The user's ~/.config, where XDG puts it."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+
+
+def _matching(root: Path, folders: Iterable[str]) -> tuple[Path, ...]:
+    """The folders that are there, each once; a folder may be a pattern."""
+    return tuple(dict.fromkeys(folder for each in folders for folder in sorted(root.glob(each))))
 
 
 def named(path: Path, cards: Collection[For] = ()) -> Module:
@@ -117,16 +136,21 @@ def maker(path: Path) -> Maker | None:
 
 def find(settings: Iterable[Module], places: Places | None = None) -> tuple[Module, ...]:
     """Every known module of this machine: the settings' own first, each file once."""
-    places = places or Places.of_this_system()
-    found: dict[Path, Module] = {}
     known = (
         Module(path, line.cards)
-        for path in (*_configured(places), *_lying(places.libraries))
+        for path in search(places or Places.of_this_system(), lambda path: bool(maker(path)))
         if (line := maker(path)) is not None
     )
+    found: dict[Path, Module] = {}
     for module in (*settings, *known):
         found.setdefault(module.path.resolve(), module)
     return tuple(found.values())
+
+
+def search(places: Places, wanted: Callable[[Path], bool]) -> tuple[Path, ...]:
+    """The modules that p11-kit's files name, then those that lie in a library folder."""
+    lying = (path for folder in places.libraries for path in _listed(folder))
+    return tuple(dict.fromkeys(path for path in (*_configured(places), *lying) if wanted(path)))
 
 
 def _configured(places: Places) -> Iterator[Path]:
@@ -142,13 +166,12 @@ def _configured(places: Places) -> Iterator[Path]:
             line = re.search(r"^\s*module\s*:\s*(\S.*?)\s*$", text, re.MULTILINE)
             if line is None:
                 continue
-            tried = [folder / line[1] for folder in places.libraries]  # an absolute path wins
-            yield next((path for path in tried if path.is_file()), Path(line[1]))
-
-
-def _lying(folders: Collection[Path]) -> Iterator[Path]:
-    for folder in folders:
-        yield from (path for path in _listed(folder) if maker(path) is not None)
+            path = Path(line[1])
+            if path.is_absolute():
+                yield places.root / path.relative_to(path.anchor)
+            else:
+                tried = [folder / path for folder in places.libraries]
+                yield next((each for each in tried if each.is_file()), path)
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -22,9 +22,9 @@ from card.pkcs15.objects import (
     PrivateKey,
     TokenInfo,
 )
+from card.recognition import Kind, applications
 
-AID = bytes.fromhex("A000000063504B43532D3135")  # PKCS#15 v1.1 §5.4
-AID_7816_15 = bytes.fromhex("E828BD080F")  # ISO/IEC 7816-15
+AIDS = applications(Kind.PKCS15)
 EF_DIR = Path(objects.MF + b"\x2f\x00")
 ODF = Path(b"\x50\x31")
 TOKEN_INFO = Path(b"\x50\x32")
@@ -84,7 +84,7 @@ def find(channel: Channel) -> Command:
     By the standard's AID, else by what EF.DIR lists (ISO 7816-4 §8.2.1.1). Raises CardUnknown
     where there is none, and what Channel.send raises.
     """
-    command = _select_aid(AID)
+    command = _select_aid(AIDS[0])
     if channel.send(command).sw == SW.OK:
         return command
     try:
@@ -166,7 +166,7 @@ def _applications(data: bytes) -> tuple[Command, ...]:
             continue
         fields = {entry.tag: entry.value for entry in tlv.parse(template.value, "EF.DIR")}
         aid, path = fields.get(0x4F, b""), fields.get(0x51, b"")
-        if aid.startswith((AID, AID_7816_15)):
+        if aid.startswith(AIDS):
             found.append(_select_aid(aid))
             if len(path) >= 2:
                 found.append(select(Path(path)))

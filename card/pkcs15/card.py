@@ -13,7 +13,7 @@ from card.pin import CAPACITY, Pin
 from card.pkcs15 import application, files
 from card.pkcs15.application import Contents
 from card.pkcs15.objects import Path, PinFlag, PinType
-from card.port import Connection, HolderCertificate, PinRules, Signature
+from card.port import Connection, HolderCertificate, PinRules, Signature, Via
 from card.signing import SigningKey
 from card.text import clean
 
@@ -42,6 +42,10 @@ class Pkcs15Card:
     @property
     def reader(self) -> str:
         return self._connection.reader
+
+    @property
+    def via(self) -> Via:
+        return Via.PKCS15
 
     @property
     def label(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from card.port import CardCategory, HolderCertificate, PinRules, Slot, SlotState
+from card.port import CardCategory, HolderCertificate, PinRules, Slot, SlotState, Via
 from client.port import (
     CategoryOffer,
     Challenge,
@@ -64,6 +64,7 @@ _CARD = CardOnTable(
         not_after=_DAY + timedelta(days=1825),
     ),
     rules=PinRules(minimum=6, maximum=8, digits_only=False),
+    via=Via.PKCS11,
     tries_left=3,
 )
 _VERIFICATION = Verification("demo", HOLDER, "HPC", _DAY + timedelta(minutes=10))

@@ -56,7 +56,7 @@ def support_code(failure: Failure, situation: Situation, language: Language) -> 
             readers=len(wizard.slots),
             cards=len(wizard.cards),
             attachment=attachment,
-            backend=_backend(wizard, attachment),
+            backend=_backend(failure, situation),
             language=language,
             version=version(),
         )
@@ -71,10 +71,13 @@ def _tries_left(failure: Failure, wizard: Wizard) -> int | None:
     return told if isinstance(told, int) else known
 
 
-def _backend(wizard: Wizard, attachment: Attachment) -> Backend:
-    if wizard.card is None:
-        return Backend.NONE
-    return Backend.VIRTUAL if attachment is Attachment.EMBEDDED else Backend.PKCS15
+def _backend(failure: Failure, situation: Situation) -> Backend:
+    card = situation.wizard.card
+    if card is None:
+        # A module that did not even get as far as a card is what support must know.
+        return Backend.PKCS11 if failure.code.startswith("card.module") else Backend.NONE
+    embedded = situation.attachment is Attachment.EMBEDDED
+    return Backend.VIRTUAL if embedded else Backend(card.via)
 
 
 def conditions(situation: Situation) -> frozenset[Condition]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card import certificate
-from card.certificate import CATEGORIES, SUBJECT_TYPE
+from card.certificate import SUBJECT_TYPE
 from card.errors import (
     CardError,
     CertificateExpired,
@@ -21,6 +21,7 @@ from card.errors import (
     CertificateUsage,
 )
 from card.port import CardCategory
+from card.recognition import MARKS, Kind
 from card.virtual import der
 from card.virtual.authority import Authority
 from card.virtual.profile import CertificateProfile, Profile
@@ -32,13 +33,16 @@ def issue(authority: Authority, toml: str = "") -> bytes:
     return authority.issue(Profile.parse(toml + EC)).certificate
 
 
+SUBJECT_TYPES = {mark.kind: mark.subject_type for mark in MARKS if mark.subject_type}
+
+
 @pytest.mark.parametrize(
     ("dotted", "contents"),
     [
         ("2.16.886.1.100.2.1", SUBJECT_TYPE),
-        ("2.16.886.1.100.3.1.7", next(k for k, v in CATEGORIES.items() if v == "HPC")),
-        ("2.16.886.1.100.3.2.21", next(k for k, v in CATEGORIES.items() if v == "HOP")),
-        ("2.16.886.1.100.3.1.1", next(k for k, v in CATEGORIES.items() if v == "MOICA")),
+        ("2.16.886.1.100.3.1.7", SUBJECT_TYPES[Kind.HPC]),
+        ("2.16.886.1.100.3.2.21", SUBJECT_TYPES[Kind.HOP]),
+        ("2.16.886.1.100.3.1.1", SUBJECT_TYPES[Kind.MOICA]),
     ],
 )
 def test_the_object_identifiers_are_the_ones_they_are_named_after(

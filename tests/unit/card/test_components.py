@@ -27,7 +27,7 @@ from card.components import (
 )
 from card.errors import PcscLibraryMissing, PcscServiceMissing
 from card.library_file import architectures, this_architecture
-from card.recognition import Family
+from card.recognition import Kind
 
 HPC_ATR = bytes.fromhex("3BF91800008131FE4550565F4A3244303831B6")
 MOICA_ATR = bytes.fromhex("3B8B80010031C1640840213000900057")
@@ -36,7 +36,7 @@ NAME = "libhcatest.so"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    return Machine(system="linux", root=tmp_path / "root", home=tmp_path / "home")
+    return Machine(system="linux", root=tmp_path / "root", own=tmp_path / "home/.config")
 
 
 @pytest.fixture(scope="module")
@@ -157,16 +157,16 @@ def test_a_good_module_wins_over_a_broken_one(machine: Machine, good: Path, tmp_
 
 def test_a_real_vendor_module_is_read(tmp_path: Path) -> None:
     """OpenSC's own module, on this machine."""
-    finding = module(Machine(home=tmp_path), ["opensc-pkcs11.so"])
+    finding = module(Machine(own=tmp_path), ["opensc-pkcs11.so"])
     assert finding.state is State.PRESENT
     assert finding.version
 
 
 def test_which_module_a_card_needs() -> None:
-    assert families([HPC_ATR, MOICA_ATR, b"\x3b\x00"]) == {Family.HPC, Family.MOICA}
-    assert module_names({Family.HPC}) == ("HCAPKCS11.dll",)
-    assert module_names({Family.HPC}, ["libhca.so"]) == ("HCAPKCS11.dll", "libhca.so")
-    assert module_names({Family.MOICA, Family.NHI}) == ()  # another card's module is never offered
+    assert families([HPC_ATR, MOICA_ATR, b"\x3b\x00"]) == {Kind.HPC, Kind.MOICA}
+    assert module_names({Kind.HPC}) == ("HCAPKCS11.dll",)
+    assert module_names({Kind.HPC}, ["libhca.so"]) == ("HCAPKCS11.dll", "libhca.so")
+    assert module_names({Kind.MOICA, Kind.NHI}) == ()  # another card's module is never offered
 
 
 # --- versions ------------------------------------------------------------------------------------

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from card.desk import Desk, Kind, Place, at_first_sight, listed, picked
+from card.desk import Desk, Place, at_first_sight, listed, picked
 from card.devices import Device, device_of
 from card.opening import open_card
 from card.port import Card, SlotState
+from card.recognition import Kind
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
 from card.virtual.profile import Profile
@@ -152,6 +153,7 @@ class Watched:
     def __init__(self, card: Card) -> None:
         self.card = card
         self.certificate = card.certificate
+        self.via = card.via
         self.closed = 0
 
     def close(self) -> None:

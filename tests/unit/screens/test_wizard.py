@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card.port import CardCategory, HolderCertificate, PinRules, Slot, SlotState
+from card.port import CardCategory, HolderCertificate, PinRules, Slot, SlotState, Via
 from client.port import (
     CategoryOffer,
     Challenge,
@@ -33,7 +33,7 @@ CERTIFICATE = HolderCertificate(
     not_before=NOW,
     not_after=NOW + timedelta(days=1),
 )
-CARD = CardOnTable(READER, "TEST", CERTIFICATE, PinRules(6, 8, digits_only=False), 3)
+CARD = CardOnTable(READER, "TEST", CERTIFICATE, PinRules(6, 8, digits_only=False), Via.PKCS15, 3)
 OTHER = replace(CARD, certificate=replace(CERTIFICATE, der=b"two"))
 CHALLENGE = Challenge("c", "n" * 44, Purpose.REGISTER, None, NOW)
 VERIFICATION = Verification("v", "測試員甲", "HPC", NOW)

@@ -11,7 +11,7 @@ from textual import events
 from textual.geometry import Size
 
 from card.pin import Pin
-from card.port import HolderCertificate, PinRules, Slot, SlotState
+from card.port import HolderCertificate, PinRules, Slot, SlotState, Via
 from screens.kiosk import CountdownScreen, LeftCardScreen
 from screens.language import Language, Words
 from screens.shell import Action
@@ -97,7 +97,7 @@ def turn() -> tuple[Turn, App]:
 
 def card() -> CardOnTable:
     certificate = cast("HolderCertificate", object())
-    return CardOnTable(READER, "TEST", certificate, cast("PinRules", object()), 3)
+    return CardOnTable(READER, "TEST", certificate, cast("PinRules", object()), Via.PKCS15, 3)
 
 
 CHOOSING = Wizard(step=Step.READER, slots=(FILLED,), reader=READER)

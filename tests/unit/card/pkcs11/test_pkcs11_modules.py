@@ -101,6 +101,43 @@ def test_a_module_of_the_settings_that_is_gone_is_kept_to_be_named(tmp_path: Pat
     assert find((gone,), Places()) == (gone,)
 
 
+def test_a_module_of_another_word_size_is_found_last_to_be_named(tmp_path: Path) -> None:
+    other = touched(tmp_path / "usr/lib/i386-linux-gnu/pkcs11/libhcapkcs11.so")
+    ours = touched(tmp_path / "usr/local/lib/libhcapkcs11.so")
+    found = find((), Places.of("linux", tmp_path, tmp_path / "own"))
+    assert [module.path for module in found] == [ours, other]
+
+
+@pytest.mark.parametrize(
+    ("system", "path"),
+    [
+        ("linux", "usr/lib/x86_64-linux-gnu/pkcs11/opensc-pkcs11.so"),
+        ("linux", "usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"),
+        ("linux", "usr/lib64/pkcs11/opensc-pkcs11.so"),
+        ("linux", "usr/local/lib/opensc-pkcs11.so"),
+        ("darwin", "Library/OpenSC/lib/opensc-pkcs11.so"),
+        ("win32", "Windows/System32/HCAPKCS11.dll"),
+        ("win32", "Windows/SysWOW64/HCAPKCS11.dll"),
+        ("win32", "Program Files/OpenSC Project/OpenSC/pkcs11/opensc-pkcs11.dll"),
+        ("win32", "Program Files (x86)/HCA/HCAPKCS11.dll"),
+    ],
+)
+def test_where_each_system_keeps_modules(tmp_path: Path, system: str, path: str) -> None:
+    module = touched(tmp_path / path)
+    (found,) = find((), Places.of(system, tmp_path, tmp_path / "own"))
+    assert found.path == module
+
+
+def test_the_persons_own_configuration_comes_first(tmp_path: Path) -> None:
+    own = touched(tmp_path / "own/pkcs11/modules/a.module")
+    everybody_s = touched(tmp_path / "etc/pkcs11/modules/b.module")
+    for file, module in ((own, "/opt/a/libhcapkcs11.so"), (everybody_s, "/opt/b/libhcapkcs11.so")):
+        file.write_text(f"module: {module}\n")
+    found = find((), Places.of("linux", tmp_path, tmp_path / "own"))
+    expected = [tmp_path / "opt/a/libhcapkcs11.so", tmp_path / "opt/b/libhcapkcs11.so"]
+    assert [module.path for module in found] == expected
+
+
 def test_this_systems_places_are_folders_by_full_path() -> None:
     places = Places.of_this_system()
     assert places.libraries
