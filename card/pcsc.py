@@ -28,6 +28,8 @@ from card.errors import (
     ReaderHeld,
 )
 from card.pcsc_codes import STALE, Code
+from card.pcsc_daemon import socket_path
+from card.pcsc_return import ServiceReturn
 from card.pcsc_transmit import transmit
 from card.port import Connection, Slot, SlotState
 
@@ -144,6 +146,7 @@ class PcscReaders:
         self._noticed = threading.Condition()
         self._waiting = False
         self._cancelled = False
+        self._return = ServiceReturn(socket_path())
         self._pnp = True
 
     def slots(self) -> tuple[Slot, ...]:
@@ -171,9 +174,15 @@ class PcscReaders:
                 self._waiting = False
                 self._noticed.notify_all()
 
+    def wait_for_service(self) -> None:
+        self._stop_if_cancelled(self._watch)
+        self._return.wait()
+        self._stop_if_cancelled(self._watch)
+
     def cancel(self) -> None:
         with self._noticed:
             self._cancelled = True
+            self._return.end()
             for _ in range(CANCELS):
                 # SCardCancel does nothing in the moment before the other thread blocks.
                 if not self._waiting or not self._cancelled:
@@ -281,6 +290,7 @@ class PcscReaders:
         with self._noticed:
             if context is self._watch and self._cancelled:
                 self._cancelled = False
+                self._return.resume()
                 raise CardCancelled
 
 

@@ -82,8 +82,18 @@ class Readers(Protocol):
         """
         ...
 
+    def wait_for_service(self) -> None:
+        """Block, after PcscServiceMissing or PcscServiceStopped, until it may be back; no polling.
+
+        Raises CardCancelled.
+        """
+        ...
+
     def cancel(self) -> None:
-        """Make `wait` raise CardCancelled, the one that blocks or else the next; for any thread."""
+        """Make the `wait` or `wait_for_service` that blocks, or else the next, raise CardCancelled.
+
+        For any thread.
+        """
         ...
 
     def connect(self, reader: str) -> Connection:

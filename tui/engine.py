@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tui.event_log import EventLog
 
 T = TypeVar("T")
-READERS_RETRY_SECONDS = 1.0  # while the PC/SC service is away
+READERS_RETRY_SECONDS = 1.0  # after anything but a PC/SC service that is away
 SERVICE_RETRY_SECONDS = 3.0  # while the reporting service is away
 
 Post = Callable[[Callable[[], None]], object]
@@ -389,10 +389,20 @@ class Engine:
                     self._jobs.submit(self._clear_desk)  # its connections ended with the service
                     self._post(partial(self._event, partial(events.readers_lost, failure=failure)))
                 known = None
-                self._ended.wait(READERS_RETRY_SECONDS)
+                self._until_readers_may_be_back(error)
                 continue
             lost = None
             self._post(partial(self._event, partial(events.slots_changed, slots=known)))
+
+    def _until_readers_may_be_back(self, error: Exception) -> None:
+        from card.errors import CardCancelled, PcscServiceMissing, PcscServiceStopped
+
+        away = isinstance(error, PcscServiceMissing | PcscServiceStopped)
+        if self._readers is None or not away:
+            self._ended.wait(READERS_RETRY_SECONDS)
+            return
+        with suppress(CardCancelled):
+            self._readers.wait_for_service()
 
     def _event(self, apply: Callable[[Wizard], Wizard]) -> None:
         now = apply(self.wizard)

@@ -82,6 +82,13 @@ class EmbeddedReaders:
                 raise CardCancelled
             return self.slots()
 
+    def wait_for_service(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._cancelled or self._closed or self._failure is None)
+            if self._cancelled or self._closed:
+                self._cancelled = False
+                raise CardCancelled
+
     def cancel(self) -> None:
         with self._changed:
             self._cancelled = True

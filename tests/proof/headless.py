@@ -61,6 +61,9 @@ class Breaker:
     def wait(self, known: tuple[Slot, ...]) -> tuple[Slot, ...]:
         return self.embedded.wait(known)
 
+    def wait_for_service(self) -> None:
+        self.embedded.wait_for_service()
+
     def cancel(self) -> None:
         self.embedded.cancel()
 

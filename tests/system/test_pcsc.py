@@ -271,6 +271,47 @@ def test_the_daemon_ends_and_is_started_again(
     assert card.verify_count == 1
 
 
+def test_a_daemon_that_was_away_is_noticed_without_asking_for_it(
+    pcscd: Pcscd, readers: PcscReaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pcscd.stop()
+    with pytest.raises(PcscServiceMissing):
+        readers.slots()
+    asked: list[int] = []
+    monkeypatch.setattr(readers.scard, "SCardEstablishContext", asked.append)
+    waiting = threading.Thread(target=readers.wait_for_service, daemon=True)
+    waiting.start()
+    waiting.join(1.0)
+    assert waiting.is_alive(), "nothing has come back"
+    pcscd.start()
+    waiting.join(DEADLINE)
+    assert not waiting.is_alive()
+    assert asked == []
+    monkeypatch.undo()
+    assert len(readers.slots()) == 2
+
+
+def test_cancelling_the_wait_for_a_daemon(pcscd: Pcscd, readers: PcscReaders) -> None:
+    pcscd.stop()
+    try:
+        for _ in range(5):
+            ended: list[CardError] = []
+
+            def wait(ended: list[CardError] = ended) -> None:
+                try:
+                    readers.wait_for_service()
+                except CardCancelled as error:
+                    ended.append(error)
+
+            thread = threading.Thread(target=wait, daemon=True)
+            thread.start()
+            readers.cancel()
+            thread.join(DEADLINE)
+            assert ended
+    finally:
+        pcscd.start()
+
+
 def test_a_daemon_restarted_between_two_calls_is_not_noticed(
     pcscd: Pcscd, readers: PcscReaders
 ) -> None:

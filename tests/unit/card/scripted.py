@@ -60,6 +60,9 @@ class ScriptedReaders:
     def wait(self, known: tuple[Slot, ...]) -> tuple[Slot, ...]:
         raise NotImplementedError
 
+    def wait_for_service(self) -> None:
+        raise NotImplementedError
+
     def cancel(self) -> None:
         raise NotImplementedError
 
