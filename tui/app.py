@@ -136,8 +136,13 @@ class WizardApp(App[int], inherit_bindings=False):
         self._examination.look_around()
 
     async def on_event(self, event: events.Event) -> None:
-        if self.policy.turn is None or not self.policy.turn.takes(event):
-            await super().on_event(event)
+        if self.policy.turn is not None and self.policy.turn.takes(event):
+            return
+        await super().on_event(event)
+        # Of sizes that follow each other quickly some are never painted, or never told; yet the
+        # terminal may have lost its lines to them.
+        if isinstance(event, events.Resize) and self._painter.painted:
+            self.action_redraw()
 
     def copy_to_clipboard(self, text: str) -> None:
         """A kiosk keeps nothing for the next person, here or (OSC 52) in the terminal."""

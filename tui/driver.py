@@ -2,7 +2,8 @@
 
 Textual's own input thread wakes up ten times a second, which is all that a waiting session costs;
 on a host with hundreds of them that is a good part of a core. It also ends the program at the
-first byte that is not UTF-8 (Big5, 8-bit Meta), and spins for ever where the terminal is gone.
+first byte that is not UTF-8 (Big5, 8-bit Meta), spins for ever where the terminal is gone, and
+keeps the wrong one of two sizes that follow each other quickly.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.constants import ESCAPE_DELAY
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
+from textual.geometry import Size
 from textual.message import Message
 
 TICK = 0.1  # seconds; the parser decides then what an Escape without more after it was
@@ -38,6 +41,19 @@ class SleepingDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._woken, self._wake = os.pipe()
+
+    def start_application_mode(self) -> None:
+        """Textual's, with another handler for SIGWINCH.
+
+        Its own can be interrupted by itself, and of two sizes the older one comes last then.
+        """
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self._loop.add_signal_handler(signal.SIGWINCH, self._resized)
+
+    def _resized(self) -> None:
+        if not self._in_band_window_resize:
+            size = Size(*self._get_terminal_size())
+            self.send_message(Resize(size, size))
 
     def disable_input(self) -> None:
         if self._key_thread is not None and self._key_thread.is_alive():

@@ -113,6 +113,11 @@ class Painter:
         self._size = Size(0, 0)
         self._lines: list[list[Cell]] = []
 
+    @property
+    def painted(self) -> bool:
+        """Does it know anything of what the terminal shows?"""
+        return self._size != Size(0, 0)
+
     def forget(self) -> None:
         """The terminal may show anything now: send the next update whole."""
         self._size = Size(0, 0)

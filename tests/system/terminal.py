@@ -187,9 +187,12 @@ class Terminal:
         os.write(self._master, data)
 
     def resize(self, columns: int, lines: int) -> None:
-        """As a terminal's window is dragged: the kernel tells the program by SIGWINCH."""
+        """As a terminal's window is dragged: the kernel tells the program by SIGWINCH.
+
+        A size of nothing is told like any other.
+        """
         with self._news:
-            self._screen.resize(lines, columns)
+            self._screen.resize(max(1, lines), max(1, columns))
             self._screen.reset()
         self._set_size((columns, lines))
 

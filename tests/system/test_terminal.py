@@ -129,6 +129,18 @@ def test_resize_while_running() -> None:
 # --- ends ----------------------------------------------------------------------------------------
 
 
+def test_sizes_that_follow_each_other_quickly() -> None:
+    """A window that is dragged, or shut to nothing: whatever came between, the last one is drawn.
+
+    Ten times, because it is a matter of what the program is doing when they come.
+    """
+    with demo() as screen:
+        for _again in range(10):
+            for size in ((1, 1), (0, 0), (80, 0), (0, 24), (80, 1), (80, 24)):
+                screen.resize(*size)  # the screen is empty then, until it is drawn
+            screen.until(_("What would you like to do?"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT])
 def test_a_signal_gives_the_terminal_back(number: signal.Signals) -> None:
     with demo() as screen:
