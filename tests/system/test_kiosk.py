@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ import pytest
 from kiosk import ACCOUNT, LEFT, Kiosk, Place, _, place
 from parts import Service, card_in_reader
 from pcscd import Pcscd
-from terminal import DEADLINE, Terminal
+from terminal import Terminal
 
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
@@ -302,25 +301,6 @@ def test_a_turn_that_hangs() -> None:
         assert screen.ends() == 0
 
 
-def test_the_terminal_goes(place: Place) -> None:
-    """The kiosk ends by itself, for systemd to start it anew; it does not spin on a dead line."""
-    ours, theirs = os.openpty()
-    with subprocess.Popen(
-        [*place.program, "kiosk", "--settings", str(place.settings())],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={"TERM": "xterm"},
-        start_new_session=True,
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        while "請問您要做什麼".encode() not in shown:
-            shown += os.read(ours, 65536)
-        os.close(ours)
-        assert process.wait(DEADLINE) != 0
-
-
 # --- what the administrator decides --------------------------------------------------------------
 
 
@@ -411,19 +391,3 @@ def test_refused_settings(place: Place, case: str) -> None:
             "range": "idle",
         }
         assert screen.shows(said[case])
-
-
-# --- the bare console ----------------------------------------------------------------------------
-
-
-def test_the_bare_console(place: Place) -> None:
-    """English, lines of ASCII, and a word on how to get Chinese, though the file asks for it."""
-    with Terminal(
-        [*place.program, "kiosk", "--settings", str(place.settings(language="zh"))],
-        {"TERM": "linux"},
-    ) as screen:
-        screen.until("What would you like to do?")
-        screen.until("kmscon")
-        assert screen.written.isascii()
-        screen.process.send_signal(signal.SIGTERM)
-        assert screen.ends() == 0

@@ -38,7 +38,18 @@ SIGNALS = (  # all that a terminal's keys, its end or its size can bring about
     signal.SIGWINCH,
     signal.SIGPIPE,
 )
-SIZES = ((1, 1), (2, 1), (1, 24), (80, 1), (20, 5), (40, 15), (80, 24), (132, 50), (300, 90))
+SIZES = (
+    (0, 0),
+    (1, 1),
+    (2, 1),
+    (1, 24),
+    (80, 1),
+    (20, 5),
+    (40, 15),
+    (80, 24),
+    (132, 50),
+    (300, 90),
+)
 OTHER_TEXT = "測試王ａ１é́ß🙂한ไ\u200b\u202e\ufffd"
 
 
