@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -30,17 +31,34 @@ ISSUER = "醫事憑證管理中心"  # the OU, in every generation seen
 HCA = frozenset({CardCategory.HPC, CardCategory.HOP})
 
 
-def read(der: bytes) -> HolderCertificate:
-    """What the wizard shows of a certificate. Raises CertificateMalformed.
+@contextmanager
+def strictly() -> Iterator[None]:
+    """What cryptography cannot read becomes CertificateMalformed.
 
-    cryptography is strict about DER; some real government certificates are not, and this error
-    is how they show.
+    It is strict about DER; some real government certificates are not, and this error is how they
+    show. It reads names and extensions when they are asked for, and then finds some of what is
+    wrong with them in Python, as a TypeError: a name's attribute of a kind that it must not have.
     """
     from cryptography import x509
+
+    try:
+        yield
+    except (
+        ValueError,
+        TypeError,
+        x509.DuplicateExtension,
+        x509.InvalidVersion,
+        x509.UnsupportedGeneralNameType,
+    ):
+        raise CertificateMalformed from None
+
+
+def read(der: bytes) -> HolderCertificate:
+    """What the wizard shows of a certificate. Raises CertificateMalformed."""
     from cryptography.x509.oid import NameOID
 
     certificate = _load(der)
-    try:
+    with strictly():
         subject, issuer = certificate.subject, certificate.issuer
         holder = _name(subject, NameOID.COMMON_NAME) or _name(subject, NameOID.ORGANIZATION_NAME)
         return HolderCertificate(
@@ -52,8 +70,6 @@ def read(der: bytes) -> HolderCertificate:
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
         )
-    except (ValueError, x509.UnsupportedGeneralNameType, CardDataMalformed):
-        raise CertificateMalformed from None
 
 
 def check(certificate: HolderCertificate, now: datetime) -> None:
@@ -68,11 +84,10 @@ def check(certificate: HolderCertificate, now: datetime) -> None:
     if now < certificate.not_before:
         raise CertificateNotYetValid(certificate.not_before.date().isoformat())
     try:
-        usage = _load(certificate.der).extensions.get_extension_for_class(x509.KeyUsage).value
+        with strictly():
+            usage = _load(certificate.der).extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return  # RFC 5280 §4.2.1.3: without the extension every use is allowed
-    except (ValueError, x509.DuplicateExtension):
-        raise CertificateMalformed from None
     if not usage.digital_signature:
         raise CertificateUsage
 
@@ -96,10 +111,8 @@ def anchors_in(pem: bytes) -> tuple[x509.Certificate, ...]:
     """The CA certificates of a PEM file. Raises CertificateMalformed."""
     from cryptography import x509
 
-    try:
+    with strictly():
         return tuple(x509.load_pem_x509_certificates(pem))
-    except (ValueError, x509.InvalidVersion):
-        raise CertificateMalformed from None
 
 
 def _issued(leaf: x509.Certificate, anchor: x509.Certificate, now: datetime) -> bool:
@@ -118,10 +131,8 @@ def _issued(leaf: x509.Certificate, anchor: x509.Certificate, now: datetime) -> 
 def _load(der: bytes) -> x509.Certificate:
     from cryptography import x509
 
-    try:
+    with strictly():
         return x509.load_der_x509_certificate(der)
-    except (ValueError, x509.InvalidVersion):
-        raise CertificateMalformed from None
 
 
 def _name(name: x509.Name, kind: x509.ObjectIdentifier) -> str:
@@ -141,12 +152,18 @@ def _category(certificate: x509.Certificate) -> CardCategory:
         )
     except x509.ExtensionNotFound:
         return CardCategory.OTHER
-    except x509.DuplicateExtension:
-        raise CertificateMalformed from None
     if not isinstance(extension.value, x509.UnrecognizedExtension):
         raise CertificateMalformed
+    try:
+        return _subject_type(extension.value.value)
+    except CardDataMalformed:
+        raise CertificateMalformed from None
+
+
+def _subject_type(encoded: bytes) -> CardCategory:
+    """From the attributes' DER. Raises CardDataMalformed, ValueError."""
     file = "certificate"
-    for attributes in tlv.parse(extension.value.value, file):
+    for attributes in tlv.parse(encoded, file):
         for attribute in tlv.parse(attributes.value, file):
             kind, values = tlv.parse(attribute.value, file)[:2]
             if kind.value == SUBJECT_TYPE:

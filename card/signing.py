@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from card.errors import CertificateMalformed, KeyUnsupported, SignatureMismatch
+from card.certificate import strictly
+from card.errors import KeyUnsupported, SignatureMismatch
 from card.port import Signature
 
 if TYPE_CHECKING:
@@ -101,9 +102,8 @@ def signing_key(der: bytes) -> SigningKey:
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     try:
-        public = x509.load_der_x509_certificate(der).public_key()
-    except ValueError:
-        raise CertificateMalformed from None
+        with strictly():
+            public = x509.load_der_x509_certificate(der).public_key()
     except UnsupportedAlgorithm:
         raise KeyUnsupported from None
     if isinstance(public, rsa.RSAPublicKey) and RSA_BITS[0] <= public.key_size <= RSA_BITS[1]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from card import port
+from card.certificate import strictly
 from card.errors import (
     CardDataMissing,
     CardError,
@@ -162,8 +163,9 @@ def signing_certificate(certificates: Collection[wire.Certificate]) -> wire.Cert
     malformed = False
     for certificate in sorted(certificates, key=lambda each: each.id):
         try:
-            extensions = x509.load_der_x509_certificate(certificate.der).extensions
-        except (ValueError, x509.DuplicateExtension):
+            with strictly():
+                extensions = x509.load_der_x509_certificate(certificate.der).extensions
+        except CertificateMalformed:
             malformed = True
             continue
         if not certificate.id or _is_authority(extensions):

@@ -71,6 +71,21 @@ def test_names_are_cleaned_for_a_terminal(authority: Authority) -> None:
     assert certificate.read(authority.issue(profile).certificate).holder == "[31m王測試[b]"
 
 
+@pytest.mark.parametrize("where", ["issuer", "subject"])
+def test_a_name_with_an_attribute_of_the_wrong_kind_is_malformed(
+    authority: Authority, where: str
+) -> None:
+    """A BIT STRING as a name's text: cryptography finds it late, and calls it a TypeError."""
+    good = issue(authority, '[certificate]\nholder = "TESTER"\n')
+    names = {"issuer": "行政院 (TEST 測試)", "subject": "TESTER"}
+    text = der.tlv(0x0C, names[where].encode())
+    assert good.count(text) >= 1
+    bad = good.replace(text, b"\x03" + text[1:2] + b"\x00" + text[3:])
+    x509.load_der_x509_certificate(bad)
+    with pytest.raises(CertificateMalformed):
+        certificate.read(bad)
+
+
 def test_the_dates_are_exact(authority: Authority) -> None:
     found = certificate.read(issue(authority))
     certificate.check(found, found.not_before)
