@@ -20,6 +20,7 @@ SLOWLY = 0.02  # seconds between the bytes of a slow answer
 class Stage(Enum):
     """Where on its way a request meets its fault."""
 
+    REFUSED = "refused"  # nobody listens, until it is mended
     ACCEPTED = "accepted"  # before the TLS handshake
     SECURED = "secured"  # after it, before the request is read
     READ = "read"  # the request never reaches the service
@@ -72,6 +73,7 @@ class Relay:
     context: ssl.SSLContext
     onwards: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     target: int = 0
+    port: int = 0
     trouble: Trouble | None = None
     at: int = -1
     lasting: bool = False
@@ -80,13 +82,19 @@ class Relay:
 
     def __enter__(self) -> Relay:
         self._ended = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listen()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
+        self._refuse()
+
+    def _listen(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def _refuse(self) -> None:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -101,14 +109,24 @@ class Relay:
         self._ended = threading.Event()
         self.at, self.trouble, self.lasting, self.seen = at, trouble, lasting, 0
         self.requests.clear()
+        if self._refuses_from(0):
+            self._refuse()
+        elif self._listener.fileno() < 0:
+            self._listen()
 
-    def _accept(self) -> None:
+    def _refuses_from(self, number: int) -> bool:
+        refusing = self.trouble is not None and self.trouble.stage is Stage.REFUSED
+        return refusing and number == self.at
+
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, _ = listener.accept()
             except OSError:
                 return
             number, self.seen = self.seen, self.seen + 1
+            if self._refuses_from(number + 1):
+                listener.close()
             hit = number == self.at or (self.lasting and number > self.at >= 0)
             arguments = (connection, self.trouble if hit else None, self._ended)
             threading.Thread(target=self._serve, args=arguments, daemon=True).start()

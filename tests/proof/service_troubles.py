@@ -33,6 +33,16 @@ REFUSALS = {
     400: ("service.request.invalid",),
 }
 
+# Members of an answer, the challenge's above all, that are those of something else.
+OTHERS = (
+    ("purpose", "register"),
+    ("purpose", "rebind"),
+    ("account", "somebody.else"),
+    ("nonce", "A" * 43 + "="),
+    ("id", "AAAAAAAAAAAAAAAAAAAAAA"),
+    ("category", "NHI"),
+)
+
 
 def canned(status: int, kind: str, body: bytes, *headers: str) -> Trouble:
     """An answer in the service's place, before it saw the request."""
@@ -49,9 +59,10 @@ def column(folder: Path) -> list[Trouble]:
 def _connections() -> list[Trouble]:
     troubles = [
         Trouble(f"{then.value} when {stage.value}", stage, None, then, slow=then is Then.HANG)
-        for stage in Stage
+        for stage in (Stage.ACCEPTED, Stage.SECURED, Stage.READ, Stage.DONE)
         for then in (Then.CLOSE, Then.RESET, Then.HANG)
     ]
+    troubles.append(Trouble("refused", Stage.REFUSED))
     for part in (1, 20, 0.5, 0.99):
 
         def cut(answer: Answer, part: float = part) -> bytes:
@@ -146,6 +157,38 @@ def _bodies() -> list[Trouble]:
         changed = {**json.loads(own.body or b"{}"), "origin": "https://other.example.invalid"}
         return Answer(own.status, own.kind, json.dumps(changed).encode()).encoded()
 
+    def changed(name: str, value: str) -> Trouble:
+        """One member, where the answer has it, says something else."""
+
+        def answer(own: Answer) -> bytes:
+            members = json.loads(own.body or b"{}")
+            body = json.dumps({**members, name: value}).encode() if name in members else own.body
+            return Answer(own.status, own.kind, body).encoded()
+
+        return Trouble(f"another {name}: {value}", Stage.DONE, answer)
+
+    def skewed_by(hours: int) -> Trouble:
+        def answer(own: Answer) -> bytes:
+            members = json.loads(own.body or b"{}")
+            for name in later.keys() & members.keys():
+                moment = datetime.fromisoformat(members[name]) + timedelta(hours=hours)
+                members[name] = moment.isoformat().replace("+00:00", "Z")
+            return Answer(own.status, own.kind, json.dumps(members).encode()).encoded()
+
+        return Trouble(f"clock {hours:+} h", Stage.DONE, answer)
+
+    def again() -> Trouble:
+        """A challenge that it gave before, for ever."""
+        kept: list[bytes] = []
+
+        def answer(own: Answer) -> bytes:
+            if b'"nonce"' not in own.body:
+                return own.encoded()
+            kept.append(own.body)
+            return Answer(own.status, own.kind, kept[0]).encoded()
+
+        return Trouble("a challenge again", Stage.DONE, answer)
+
     def of_kind(kind: str) -> Trouble:
         def answer(own: Answer) -> bytes:
             return Answer(own.status, kind, own.body).encoded()
@@ -176,6 +219,9 @@ def _bodies() -> list[Trouble]:
         Trouble("half the body", Stage.DONE, halved),
         Trouble("other times", Stage.DONE, skewed),
         Trouble("another origin", Stage.DONE, elsewhere),
+        *(changed(name, value) for name, value in OTHERS),
+        *map(skewed_by, (-5, 5)),
+        again(),
         *map(of_kind, ("text/html", "", "application/xml", f"{JSON}; charset=utf-7")),
         *map(of_status, (200, 202, 204, 206, 299)),
         packed("gzip", bomb),
