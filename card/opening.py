@@ -103,8 +103,14 @@ def _open(
             return None if family is Kind.HPC else _open_piv(connection, channel, judge)
         files = Files(channel, can.short_file_ids)
         contents = application.read(files, selection, connection.atr, seen)
-        holder = judge(contents.certificate)
-        card = Pkcs15Card(connection, channel, contents, holder, signing_key(holder.der))
+        try:
+            holder = judge(contents.certificate)
+            key = signing_key(holder.der)
+        except CardError:
+            if seen is not None:
+                seen.forget()  # it may have been misread, and would be so for ever
+            raise
+        card = Pkcs15Card(connection, channel, contents, holder, key)
         card.learn_tries(selected=not files.left)
     return card
 

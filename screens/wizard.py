@@ -288,14 +288,17 @@ _DECIDED = (
     "service.idempotency.",
 )
 _PROOF_LOST = ("service.verification.", "service.card.")
-# What ends the connection to the card: it is read anew before anything else is asked of it.
+# What ends the connection to the card, or says that it is not the one that was read: it is read
+# anew before anything else is asked of it.
 _CARD_LOST = (
     "card.removed",
     "card.absent",
     "card.reader.gone",
     "card.reset",
     "card.mute",
+    "card.sign.mismatch",
     "pcsc.",
+    "service.card.",
 )
 
 

@@ -361,6 +361,8 @@ class Engine:
             self._prepare(now)
         elif now.busy is Work.CHECKING:  # something was installed
             self._check(now)
+        elif before.busy is Work.PROVING and now.card_gone:  # nor is it what was read of it
+            self._jobs.submit(self._forget_seen)
         elif before.busy is Work.PROVING and wizard.after_failed_proof(now):
             self._prepare(events.prepare_again(now))
 
@@ -524,6 +526,10 @@ class Engine:
 
             self._seen = Seen()
         return self._seen
+
+    def _forget_seen(self) -> None:
+        if self._seen is not None:
+            self._seen.forget()
 
     def _clear_desk(self) -> None:
         if self._desk is not None:

@@ -252,7 +252,7 @@ class Person:
                 engine.confirm_last_try()
             case Step.PIN if pin_allowed(now):
                 pin = Pin()
-                for byte in PIN:
+                for byte in self._desk.card.profile.pin.value:
                     pin.append(byte)
                 self.pins += 1
                 engine.secret(pin)

@@ -193,6 +193,15 @@ def test_the_proof_itself_says_how_it_ended() -> None:
     assert failed.challenge is None
 
 
+@pytest.mark.parametrize("code", ["card.sign.mismatch", "service.card.untrusted"])
+def test_a_card_that_is_not_what_was_read_is_read_anew_before_another_pin(code: str) -> None:
+    """One bit that was read wrongly would refuse every right PIN from then on."""
+    failed = events.failed(replace(AT_PIN, busy=Work.PROVING), Failure(code))
+    assert failed.card_gone
+    assert not wizard.pin_allowed(failed)
+    assert not wizard.after_failed_proof(failed)
+
+
 def test_after_the_result_the_card_may_go() -> None:
     result = moves.proved(moves.prove(AT_PIN), VERIFICATION)
     assert events.slots_changed(result, EMPTY).failure is None
