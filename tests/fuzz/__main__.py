@@ -19,7 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from talks import KINDS, talks
 from targets import HERE, Target, targets
+
+from card.virtual.authority import Authority
 
 HANG = 10  # seconds for one input
 MOST_MEMORY = 1024  # MiB
@@ -110,8 +113,13 @@ def sampled(path: Path) -> Sampled:
 
 def guided(target: Target, folder: Path, limit: Limit) -> Row:
     """One campaign of atheris; what it finds stays in folder/found."""
-    grown, found = folder / "grown" / target.name, folder / "found"
-    grown.mkdir(parents=True, exist_ok=True)
+    grown, today = folder / "grown" / target.name, folder / "today" / target.name
+    for each in (grown, today):
+        each.mkdir(parents=True, exist_ok=True)
+    if target.name in KINDS:
+        for name, data in talks(target.name, Authority.create()).items():
+            (today / name).write_bytes(data)
+    found = folder / "found"
     words = folder / f"{target.name}.words"
     words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words))
     samples = folder / f"{target.name}.samples"
@@ -119,7 +127,8 @@ def guided(target: Target, folder: Path, limit: Limit) -> Row:
         *(sys.executable, HERE / "guided.py", target.name, samples),
         *(f"-runs={limit.runs or -1}", f"-max_total_time={limit.seconds}"),
         *(f"-timeout={HANG}", f"-rss_limit_mb={MOST_MEMORY}", f"-max_len={target.longest}"),
-        *(f"-dict={words}", f"-artifact_prefix={found}/{target.name}-", grown, target.corpus),
+        *(f"-dict={words}", f"-artifact_prefix={found}/{target.name}-"),
+        *(grown, target.corpus, today),
     ]
     started = time.monotonic()
     with (folder / f"{target.name}.log").open("w+") as log:

@@ -22,7 +22,10 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from talks import talks
 from targets import WORDS, Target, answers_of, tape_of, targets
+
+from card.virtual.authority import Authority
 
 HANG = 10  # seconds for one input
 ROUND = 2000  # examples that Hypothesis remembers; it forgets them between rounds
@@ -74,9 +77,8 @@ def spliced(seeds: list[bytes], pieces: Bytes) -> Bytes:
 
 def card(target: Target) -> Bytes:
     """A talk in which one answer is another one, or one of the card's files made up."""
-    seeds = target.seeds()
-    talks = [whole for whole in seeds if whole[:1] in (b"0", b"1")]
-    files = [whole for whole in seeds if whole not in talks]
+    files = [whole for whole in target.seeds() if whole[:1] not in (b"0", b"1")]
+    today = list(talks(target.name, Authority.create()).values())
     answers = (
         st.builds(bytes.__add__, encodings, st.sampled_from((*WORDS, b"\x90\x00")))
         | st.sampled_from((*WORDS, b"", b"\x90"))
@@ -91,7 +93,7 @@ def card(target: Target) -> Bytes:
 
     entrances = sorted({whole[:1] for whole in files})
     return (
-        st.builds(exchanged, st.sampled_from(talks), st.integers(0, 63), answers, st.booleans())
+        st.builds(exchanged, st.sampled_from(today), st.integers(0, 63), answers, st.booleans())
         | st.builds(bytes.__add__, st.sampled_from(entrances), encodings)
         | spliced(files, trees)
     )

@@ -8,17 +8,17 @@ same shape.
 from __future__ import annotations
 
 import json
-from contextlib import closing, suppress
-from dataclasses import dataclass, field, fields
+from contextlib import closing
+from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from invented_card import Authority as InventedAuthority
 from invented_card import account_fields
-from targets import CORPUS, HERE, ORIGIN, PIN, STATUSES, Tape, session, tape_of
+from talks import DATES, HOW, profile, talk
+from targets import CORPUS, HERE, ORIGIN, STATUSES
 
-from card.errors import CardError
 from card.signing import signing_key
 from card.virtual import der
 from card.virtual.authority import Authority, Issued
@@ -38,8 +38,6 @@ from screens.troubleshooting.support_code import SupportFacts
 from screens.wizard import Step
 
 VECTORS = HERE.parent / "vectors" / "web-eid-tokens.json"
-DATES = '[certificate]\nnot_before = 2026-01-01\nnot_after = 2059-12-31\nholder = "測試員甲"\n'
-HOW = ("extended", "short", "ec", "last-try", "blocked")
 # The letters that the target knows the service's answers by, and the files of the application.
 SHAPES: dict[bytes, type] = {
     b"V": wire.Versioned,
@@ -52,37 +50,6 @@ SHAPES: dict[bytes, type] = {
 ENTRANCES = {0x5031: "D", 0x5032: "T", 0x4401: "A", 0x4402: "K", 0x4403: "C", 0x4331: "W"}
 
 
-def profile(kind: str, how: str) -> Profile:
-    """A card with the PIN of the campaign; `how` is one of HOW."""
-    tries = {"last-try": 1, "blocked": 0}.get(how, 3)
-    top = f'kind = "{kind}"\n'
-    top += "extended_length = false\nresponse_limit = 256\n" if how == "short" else ""
-    key = '[key]\ntype = "EC"\n' if how == "ec" else ""
-    pin = f'[pin]\nvalue = "{PIN.decode()}"\ntries_left = {tries}\n'
-    packed = "compressed = true\n" if kind == "piv" and how == "short" else ""
-    return Profile.parse(f"{top}{pin}{key}{DATES}{packed}")
-
-
-@dataclass
-class Recorder(Tape):
-    """A real virtual card whose answers are kept."""
-
-    card: VirtualCard | None = None
-    heard: list[bytes] = field(default_factory=list)
-
-    def transmit(self, command: bytes | bytearray) -> bytes:
-        assert self.card is not None
-        self.heard.append(self.card.transmit(command))
-        return self.heard[-1]
-
-
-def talk(card: VirtualCard) -> list[bytes]:
-    recorder = Recorder(iter(()), card.atr, card=card)
-    with suppress(CardError):
-        session(recorder)
-    return recorder.heard
-
-
 def put(target: str, name: str, content: bytes) -> None:
     folder = CORPUS / target
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +60,7 @@ def cards(authority: Authority) -> None:
     for kind in ("pkcs15", "piv"):
         for how in HOW:
             card = VirtualCard(profile(kind, how), authority)
-            put(kind, f"talk-{how}", (b"1" if how == "short" else b"0") + tape_of(talk(card)))
+            put(kind, f"talk-{how}", talk(card))
             assert card.issued is not None
             put("certificate", f"{kind}-{how}", card.issued.certificate)
             for tag, name in ((b"\x7e", "D"), (b"\x5f\xc1\x05", "C")):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from figures import Figures
 from generated import STRATEGIES, check
-from targets import ATRS, READER, Tape, Target, answers_of, session, targets
+from talks import KINDS, talks
+from targets import ATRS, Tape, Target, answers_of, session, targets
 
 from card.errors import PinBlocked, PinTriesChanged
+from card.virtual.authority import Authority
 
 EVERY = targets()
 EXAMPLES = 200  # of each, in everyday runs
@@ -55,19 +57,15 @@ def test_a_broken_promise_is_found(target: Target) -> None:
         check(target, EXAMPLES, 0, broken)
 
 
-@pytest.mark.parametrize("target", ["pkcs15", "piv"])
-def test_the_talks_are_those_of_today(target: str) -> None:
-    """Up to the signature, or to the tries that are not left; else the fuzzer begins nowhere.
-
-    Where the program has learnt to send other commands: `make_corpus.py`.
-    """
-    for path in EVERY[target].corpus.glob("talk-*"):
-        data = path.read_bytes()
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_fuzzer_begins_with_the_talks_of_today(kind: str) -> None:
+    """Up to the signature, or to the tries that are not left; stored ones are of their own day."""
+    for how, data in talks(kind, Authority.create()).items():
+        EVERY[kind].run(data)
         tape = Tape(answers_of(data[1:]), ATRS[int(data[:1])])
-        if path.name == "talk-blocked":
+        if how == "blocked":
             with pytest.raises((PinBlocked, PinTriesChanged)):
                 session(tape)
         else:
             session(tape)
-            assert tape.pins == 1
-        assert tape.reader == READER
+            assert tape.pins == 1, how
