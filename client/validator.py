@@ -57,6 +57,7 @@ def validate(data: bytes, nonce: str, expected: Expectation, now: datetime) -> x
         certificate = x509.load_der_x509_certificate(token.certificate)
         extensions = certificate.extensions
         certificate.public_key()
+        _ = certificate.subject, certificate.issuer  # each is parsed when it is asked for
     except Exception as error:  # ValueError and kin: some real cards are not strict DER
         raise TokenMalformed from error
     check_usage(extensions, expected.denied_policies)
@@ -113,7 +114,7 @@ def check_chain(
     )
     try:
         verifier.verify(certificate, [])
-    except verification.VerificationError as error:
+    except (verification.VerificationError, ValueError, TypeError) as error:  # or unreadable
         raise CardUntrusted from error
 
 

@@ -28,6 +28,7 @@ from client.errors import (
     CardUsageRefused,
     ContractProblem,
     TokenAlgorithmRefused,
+    TokenMalformed,
     TokenSignatureWrong,
 )
 from client.sandbox.holder import read_holder, short
@@ -195,3 +196,16 @@ def test_the_category_is_read_from_the_certificate(
     assert (holder.category, holder.name) == (category, "王測試［2J")
     assert holder.short_card == short(holder.card)
     assert len(holder.short_card) == 9
+
+
+def test_a_name_that_cannot_be_read_is_a_malformed_token(
+    authority: Authority, expected: Expectation
+) -> None:
+    """It is parsed when it is first asked for, which the chain's check was first to do."""
+    card = authority.issue()
+    name = "測試員甲".encode()
+    assert name in card.der
+    broken = card.der.replace(name, b"\xff" * len(name))
+    token = Token(broken, "RS256", bytes(256))
+    with pytest.raises(TokenMalformed):
+        validate(build(token), NONCE, expected, NOW)
