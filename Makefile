@@ -4,7 +4,7 @@ BIN := .venv/bin
 QUICK := tests/unit/ tests/contract/
 TESTS := $(wildcard $(QUICK)) $(filter-out $(QUICK) tests/bench/,$(wildcard tests/*/))
 
-.PHONY: help install demo test lint bench fuzz audit pictures lock messages
+.PHONY: help install demo test lint bench proof fuzz audit pictures lock messages
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -32,6 +32,9 @@ lint: .dev ## run the checks that need no test
 
 bench: .dev ## measure against the references (BENCH="first-frame --json FILE")
 	PYTHONPATH=tests/system $(BIN)/python tests/bench $(BENCH)
+
+proof: .dev .fuzz .audit ## prove what SECURITY.md promises: one table, 1 where anything is missed
+	$(BIN)/python tests/proof $(PROOF)
 
 fuzz: .dev .fuzz ## fuzz every parser (FUZZ="--minutes 10", or "--runs 1000000 tlv piv")
 	$(BIN)/python tests/fuzz $(FUZZ)

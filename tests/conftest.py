@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from figures import Figures
 
 FIGURES = pytest.StashKey[Figures]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--figures", type=Path, help="write the figures, and how many tests, there")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -16,6 +23,10 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     figures = config.stash[FIGURES]
+    if (file := config.getoption("--figures")) is not None:
+        kinds = ("passed", "failed", "error", "skipped")
+        tests = {kind: len(terminalreporter.stats.get(kind, ())) for kind in kinds}
+        file.write_text(json.dumps({**figures.counts, "tests": tests}, indent=1) + "\n", "utf-8")
     if figures.counts:
         terminalreporter.section("figures" + ("" if figures.whole else " of a part"))
         for line in figures.lines():

@@ -13,7 +13,7 @@ from client.purpose import Purpose
 FLOWS = (Purpose.REGISTER, Purpose.REBIND)
 CARDS = {"PKCS#15": "", "PIV": 'kind = "piv"\n'}
 PART = 131  # of so many cells one, in everyday runs
-OFTEN = 4  # of so many cells one in the proof: the card's own matrix has all of them
+OFTEN = 8  # of so many cells one in the proof: the card's own matrix has all of them
 
 
 def complaint(desk: Desk, person: Person) -> str | None:
