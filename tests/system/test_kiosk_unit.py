@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,23 @@ def test_the_unit(place: Place) -> None:
                 timeout=DEADLINE,
             )
             assert asked.returncode == 0, f"{asked.stdout}{asked.stderr}"
+
+
+@pytest.mark.parametrize(("status", "login"), [("0", True), ("70", False), ("KILL", False)])
+def test_the_administrators_exit_leaves_a_login(tmp_path: Path, status: str, login: bool) -> None:
+    """Only that one ends with 0 (test_kiosk), and is not followed by another start."""
+    text = unit(Path("/etc/hca-bind/kiosk.toml")).replace("\\\n", "")
+    lines = text.splitlines()
+    assert "RestartPreventExitStatus=0" in lines
+    (after,) = (line for line in lines if line.startswith("ExecStopPost=+"))
+    command = shlex.split(after.removeprefix("ExecStopPost=+").replace("$$", "$"))
+    asked, systemctl = tmp_path / "asked", tmp_path / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\necho "$@" >{asked}\n')
+    systemctl.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "EXIT_STATUS": status}
+    subprocess.run(command, env=environment, check=True)
+    assert asked.exists() is login
+    assert not login or asked.read_text().endswith("start getty@tty1.service\n")
 
 
 def test_a_binding_under_the_units_lines(

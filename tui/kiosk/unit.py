@@ -27,6 +27,12 @@ UNIT = """\
 #   systemctl daemon-reload
 #   systemctl disable --now getty@{tty}
 #   systemctl enable --now {name}
+# Keys that the kernel and systemd answer, not the kiosk: Alt+F2 offers a login, Ctrl+Alt+Del
+# restarts the computer, Alt+SysRq more.
+#   /etc/systemd/logind.conf.d/50-hca-bind-kiosk.conf:  [Login], NAutoVTs=0 and ReserveVT=0, a line
+#   each; then systemctl restart systemd-logind
+#   systemctl mask ctrl-alt-del.target
+#   echo kernel.sysrq=0 > /etc/sysctl.d/50-hca-bind-kiosk.conf; sysctl --system
 # Where pcscd asks polkit (newer Debian, Ubuntu), /etc/polkit-1/rules.d/50-hca-bind-kiosk.rules:
 #   polkit.addRule(function(action, subject) {{
 #     if (action.id.indexOf("org.debian.pcsc-lite.") == 0 && subject.user == "hca-kiosk")
@@ -48,8 +54,12 @@ StartLimitIntervalSec=0
 
 [Service]
 ExecStart={command}
+# Again after whatever end, but for the administrator's: that leaves a login on the terminal.
 Restart=always
+RestartPreventExitStatus=0
 RestartSec=1
+ExecStopPost=+/bin/sh -c 'test "$$EXIT_STATUS" != 0 || \
+    exec systemctl --no-block --job-mode=fail start getty@{tty}.service'
 User=hca-kiosk
 # The journal tells of turns that crashed, and of nothing else.
 SyslogIdentifier=hca-bind-kiosk
