@@ -277,9 +277,10 @@ def test_the_forward_cut_at_every_step(
 
 
 @pytest.mark.usefixtures("card")
-def test_the_account_that_was_typed_outlives_a_cut(
+def test_the_forward_cut_in_a_rebinding(
     client: ThinClient, sandbox: Service, tmp_path: Path
 ) -> None:
+    """What the other flow has besides: the account, and the steps that need no card any more."""
     with wizard(client, sandbox, tmp_path) as here:
         here.screen.type("2")
         here.screen.until(_("Everything is there. Press Enter to go on."))
@@ -295,6 +296,19 @@ def test_the_account_that_was_typed_outlives_a_cut(
         here.screen.press("enter")
         here.screen.until(_("Your card's PIN, then Enter:"))
         assert here.screen.shows(_("bind this card to the account {account}", account=ACCOUNT))
+        prove(here.screen, _, sandbox)
+        here.forward.cut()
+        here.screen.until(_("Your account's password (not the PIN), then Enter:"))
+        here.screen.type(PASSWORD)
+        here.screen.press("enter")
+        here.screen.until(_("Signed in. Press Enter: bind the new card to this account."))
+        assert not here.screen.shows(BROKEN), "nobody needs the reader any more"
+        here.screen.press("enter")
+        receipt = receipt_on(here.screen, _)
+        here.screen.press("f10")
+        assert here.screen.ends() == 0
+    assert sandbox.bindings(ACCOUNT) == [(receipt, "rebind", HOLDER)]
+    assert pins_sent(trace(here.trace)) == 1
 
 
 # --- what is wrong with a forward ----------------------------------------------------------------
