@@ -59,6 +59,9 @@ class SW(IntEnum):
     END_OF_FILE = 0x6282  # fewer bytes than asked for: the file ends here
     PIN_PAD_TIMED_OUT = 0x6400
     PIN_PAD_CANCELLED = 0x6401
+    PIN_PAD_DIFFERENT = 0x6402  # two new PINs, which VERIFY never has
+    PIN_PAD_LENGTH = 0x6403
+    PIN_PAD_PARAMETERS = 0x6B80
     VERIFICATION_FAILED = 0x6300  # without a counter: wrong, and nobody knows how many are left
     WRONG_LENGTH = 0x6700
     LOGICAL_CHANNEL_UNSUPPORTED = 0x6881

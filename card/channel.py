@@ -7,12 +7,13 @@ the card answers, its bytes are wiped, and the trace never sees them (design, PI
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from card.apdu import EXTENDED_LE, PIN_INSTRUCTIONS, SHORT_LC, SW, Command, Ins, Response
 from card.atr import Capabilities
-from card.errors import CardAnswerMalformed
-from card.port import Connection, Exchange, Tracer
+from card.errors import CardAnswerMalformed, PadRefused
+from card.port import Connection, Control, Exchange, Tracer
 
 # Reading twice is harmless, so these may be sent again with the Le that the card asks for.
 _READS = frozenset({Ins.SELECT, Ins.READ_BINARY, Ins.READ_RECORD, Ins.GET_DATA, Ins.GET_DATA_TLV})
@@ -90,17 +91,37 @@ class Channel:
                 raise CardAnswerMalformed
         return Response(bytes(data), response.sw)
 
+    def control(self, code: int, data: bytes, stands_for: Command) -> Response:
+        """A control code that has the reader send a command of its own, once; traced as that one.
+
+        Raises PadRefused, CardAnswerMalformed, and what Control.control raises.
+        """
+        connection = self._connection
+        if not isinstance(connection, Control):
+            raise PadRefused(0)
+        return self._traced(stands_for, lambda: connection.control(code, data))
+
     def _exchange(self, command: Command) -> Response:
         """Exactly one transmission."""
         wire = command.encode()
-        started = time.monotonic()
-        sw = 0  # no answer
         try:
-            response = Response.parse(self._connection.transmit(wire))
-            sw = response.sw
+            response = self._traced(command, lambda: self._connection.transmit(wire))
         finally:
             for index in range(len(wire)):
                 wire[index] = 0
+        limit = 256 if command.le is None else command.le
+        if len(response.data) > limit:
+            raise CardAnswerMalformed
+        return response
+
+    def _traced(self, command: Command, exchange: Callable[[], bytes]) -> Response:
+        """The response that `exchange` brings, told to the tracer however it ends."""
+        started = time.monotonic()
+        sw = 0  # no answer
+        try:
+            response = Response.parse(exchange())
+            sw = response.sw
+        finally:
             if self._tracer is not None:
                 self._tracer(
                     Exchange(
@@ -113,7 +134,4 @@ class Channel:
                         ms=(time.monotonic() - started) * 1000,
                     )
                 )
-        limit = 256 if command.le is None else command.le
-        if len(response.data) > limit:
-            raise CardAnswerMalformed
         return response

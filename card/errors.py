@@ -512,6 +512,78 @@ class PinRefused(PinError):
     sw: int
 
 
+# --- the reader's PIN pad ----------------------------------------------------------------------
+
+
+class PadError(CardError):
+    """About an entry on the reader's keys (PC/SC part 10); it cost no try unless said otherwise."""
+
+
+@dataclass(eq=False)
+class PadTimedOut(PadError):
+    """6400: nobody finished the entry in time; `seconds` as the reader was told."""
+
+    code = "card.pad.timeout"
+    seconds: int
+
+
+class PadCancelled(PadError):
+    """6401: the person pressed the reader's cancel key."""
+
+    code = "card.pad.cancelled"
+
+
+class PadEnded(PadError):
+    """CKR_FUNCTION_CANCELED: cancelled or too late, which a PKCS#11 module cannot tell apart."""
+
+    code = "card.pad.ended"
+
+
+@dataclass(eq=False)
+class PadLength(PadError):
+    """6403: shorter or longer than the reader was told that this card's PIN is (in digits)."""
+
+    code = "card.pad.length"
+    minimum: int
+    maximum: int
+
+
+@dataclass(eq=False)
+class PadRefused(PadError):
+    """6402 or 6B80: the reader does not do what it was asked for; `sw` 0: its driver said so."""
+
+    code = "card.pad.refused"
+    sw: int
+
+
+@dataclass(eq=False)
+class PadSilent(PadError):
+    """The reader never came back from the entry: whether a try was spent is not known."""
+
+    code = "card.pad.silent"
+    reader: str
+
+
+@dataclass(eq=False)
+class PadLies(PadError):
+    """The settings allow the reader's keys only, and these are known not to keep a PIN safe.
+
+    `usb`: vid:pid.
+    """
+
+    code = "card.pad.lies"
+    reader: str
+    usb: str
+
+
+@dataclass(eq=False)
+class PadUnfit(PadError):
+    """The settings allow the reader's keys only, and this card's PIN cannot be entered on them."""
+
+    code = "card.pad.unfit"
+    reader: str
+
+
 @dataclass(eq=False)
 class SignRefused(CardError):
     """The PIN was right; MSE SET or PSO COMPUTE DIGITAL SIGNATURE was refused."""

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from card import certificate, recognition
+from card import certificate, pin_pad, recognition
 from card.atr import capabilities
 from card.channel import Channel
 from card.errors import (
@@ -21,12 +21,13 @@ from card.errors import (
     CardUnknown,
     ModuleError,
     ModuleSeesNoCard,
+    PadLies,
 )
 from card.pkcs15 import application
 from card.pkcs15.application import Seen
 from card.pkcs15.card import Pkcs15Card
 from card.pkcs15.files import Files
-from card.port import Card, Connection, HolderCertificate, Readers, Tracer
+from card.port import Card, Connection, HolderCertificate, PadUse, Readers, Tracer
 from card.recognition import Kind
 from card.signing import signing_key
 
@@ -51,6 +52,7 @@ def open_card(
     seconds: int = MODULE_SECONDS,
     seen: Seen | None = None,
     anchors: Collection[x509.Certificate] = (),
+    pads: PadUse = PadUse.PREFER,
 ) -> Card:
     """The card in `reader`, positively recognised and ready for its PIN.
 
@@ -58,15 +60,16 @@ def open_card(
     sent to an NHI or MOICA card. A card that this program does not speak to itself is opened
     through one of `modules` (asked for only then) that is for such cards; `seconds` is the limit
     for one call of it. A card that was `seen` before is not read anew. `anchors`: the CAs that
-    must have issued its certificate, none to leave that to the service. Raises WrongCard,
-    ModuleError, CardDataMalformed, CardDataMissing, CertificateError, KeyUnsupported, CardRefused,
-    and what connecting and transmitting raise; the connection is closed then.
+    must have issued its certificate, none to leave that to the service. `pads`: what the settings
+    say of readers with keys of their own. Raises WrongCard, ModuleError, CardDataMalformed,
+    CardDataMissing, CertificateError, KeyUnsupported, CardRefused, and what connecting and
+    transmitting raise; the connection is closed then.
     """
     judge = partial(_judged, accepted=accepted, anchors=anchors)
     connection = readers.connect(reader)
     try:
         family = recognition.by_atr(connection.atr)
-        card = _open(connection, family, judge, tracer, seen)
+        card = _open(connection, family, judge, tracer, seen, pads=pads)
     except BaseException:
         connection.close()
         raise
@@ -75,7 +78,9 @@ def open_card(
     connection.close()  # a module makes its own
     try:
         fitting = _fitting(modules(), family)
-        return through_module(readers, reader, fitting, accepted, seconds, anchors=anchors)
+        return through_module(
+            readers, reader, fitting, accepted, seconds, anchors=anchors, pads=pads
+        )
     except ModuleSeesNoCard:
         if family is Kind.HPC:
             raise
@@ -88,6 +93,8 @@ def _open(
     judge: Judge,
     tracer: Tracer | None,
     seen: Seen | None,
+    *,
+    pads: PadUse,
 ) -> Card | None:
     """The card by our own commands; None where it has no application that we know."""
     if family is Kind.NHI:
@@ -100,7 +107,7 @@ def _open(
         try:
             selection = application.find(channel)
         except CardUnknown:
-            return None if family is Kind.HPC else _open_piv(connection, channel, judge)
+            return None if family is Kind.HPC else _open_piv(connection, channel, judge, pads)
         files = Files(channel, can.short_file_ids)
         contents = application.read(files, selection, connection.atr, seen)
         try:
@@ -110,12 +117,13 @@ def _open(
             if seen is not None:
                 seen.forget()  # it may have been misread, and would be so for ever
             raise
-        card = Pkcs15Card(connection, channel, contents, holder, key)
+        pad = None if pads is PadUse.OFF else pin_pad.look(connection)
+        card = Pkcs15Card(connection, channel, contents, holder, key, pad=pad, pads=pads)
         card.learn_tries(selected=not files.left)
     return card
 
 
-def _open_piv(connection: Connection, channel: Channel, judge: Judge) -> Card | None:
+def _open_piv(connection: Connection, channel: Channel, judge: Judge, pads: PadUse) -> Card | None:
     """The card's PIV application, inside a transaction; None where it has none."""
     from card.piv import application
     from card.piv.card import PivCard
@@ -124,7 +132,9 @@ def _open_piv(connection: Connection, channel: Channel, judge: Judge) -> Card | 
         return None
     contents = application.read(channel)
     holder = judge(contents.certificate)
-    card = PivCard(connection, channel, contents, holder, signing_key(holder.der))
+    pad = None if pads is PadUse.OFF else pin_pad.look(connection)
+    key = signing_key(holder.der)
+    card = PivCard(connection, channel, contents, holder, key, pad=pad, pads=pads)
     card.learn_tries()
     return card
 
@@ -162,12 +172,13 @@ def through_module(
     seconds: int,
     *,
     anchors: Collection[x509.Certificate] = (),
+    pads: PadUse = PadUse.PREFER,
 ) -> Card:
     """The card through the first of the modules that knows it.
 
     Going from module to module only reads: the PIN meets the one that is chosen here, no other.
     """
-    from card.pkcs11.card import Pkcs11Card
+    from card.pkcs11.card import Pkcs11Card, has_pad
     from card.pkcs11.token import connect, most_telling
 
     slots = readers.slots()
@@ -180,9 +191,22 @@ def through_module(
             reasons.append(error)
             continue
         try:
+            if has_pad(token):
+                pads = _unless_it_lies(readers, reader, pads)
             holder = _judged(token.certificate, accepted, anchors)
-            return Pkcs11Card(token, again, holder, signing_key(holder.der))
+            return Pkcs11Card(token, again, holder, signing_key(holder.der), pads=pads)
         except BaseException:
             token.helper.close()
             raise
     raise most_telling(reasons) or CardModuleMissing()
+
+
+def _unless_it_lies(readers: Readers, reader: str, pads: PadUse) -> PadUse:
+    """OFF where the pad that a module would use is known not to keep a PIN safe. Raises PadLies."""
+    for slot in readers.slots():
+        pad = pin_pad.look_at(readers, slot) if slot.reader == reader else None
+        if pad is not None and pad.lies:
+            if pads is PadUse.ONLY:
+                raise PadLies(reader, pad.usb_text)
+            return PadUse.OFF
+    return pads

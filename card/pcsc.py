@@ -24,14 +24,16 @@ from card.errors import (
     CardError,
     CardMute,
     CardRemoved,
+    PadRefused,
+    PadSilent,
     PcscLibraryMissing,
     ReaderHeld,
 )
-from card.pcsc_codes import STALE, Code
+from card.pcsc_codes import STALE, UNCONTROLLED, Code
 from card.pcsc_daemon import socket_path
 from card.pcsc_return import ServiceReturn
 from card.pcsc_transmit import transmit
-from card.port import Connection, Slot, SlotState
+from card.port import Connection, Control, Slot, SlotState
 
 PNP = "\\\\?PnP?\\Notification"  # the pseudo reader that changes when a reader comes or goes
 LOOK_AGAIN = 60_000  # ms; pcsc-lite can miss a reader that came between listing and waiting
@@ -42,6 +44,7 @@ CANCEL_EVERY = 0.2
 CANCELS = 50
 DENIED_AGAIN = 0.5  # seconds
 CLOSING = 1.0  # seconds that closing waits; it goes on in the background then
+PAD_PATIENCE = 100.0  # seconds; libccid itself gives a reader up to 90 for a PIN entry
 
 
 _STATE_CHANGED, _STATE_UNKNOWN, _STATE_UNAVAILABLE = 0x0002, 0x0004, 0x0008
@@ -135,11 +138,13 @@ class PcscReaders:
     """card.port.Readers over PC/SC. `wait` may run in a thread of its own beside the others.
 
     `patience`: seconds that another program's transaction is waited for; ReaderHeld then.
+    `pad_patience`: seconds that a reader has for a PIN entry on its keys; PadSilent then.
     """
 
-    def __init__(self, patience: float = 5.0) -> None:
+    def __init__(self, patience: float = 5.0, pad_patience: float = PAD_PATIENCE) -> None:
         """Raises PcscLibraryMissing; the service itself is first needed by a method."""
         self.patience = patience
+        self.pad_patience = pad_patience
         self.scard = load()
         self._work = _Context(self.scard)
         self._watch = _Context(self.scard)
@@ -192,15 +197,34 @@ class PcscReaders:
                 self._noticed.wait(CANCEL_EVERY)
 
     def connect(self, reader: str) -> Connection:
+        connection = self._connect(reader, self.scard.SCARD_SHARE_SHARED)
+        try:
+            connection.read_atr()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def direct(self, slot: Slot) -> Iterator[Control]:
+        """As the port says; direct only to an empty slot, for on Windows it keeps others off."""
+        share = self.scard.SCARD_SHARE_SHARED if slot.filled else self.scard.SCARD_SHARE_DIRECT
+        connection = self._connect(slot.reader, share)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _connect(self, reader: str, share: int) -> PcscConnection:
         scard = self.scard
         protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+        if share == scard.SCARD_SHARE_DIRECT and sys.platform == "win32":
+            protocols = 0
         context = self._work
 
         def connect() -> tuple[int, list[Any]]:
             return context.call(
-                lambda handle: _split(
-                    scard.SCardConnect(handle, reader, scard.SCARD_SHARE_SHARED, protocols)
-                )
+                lambda handle: _split(scard.SCardConnect(handle, reader, share, protocols))
             )
 
         def let_go(answer: tuple[int, list[Any]]) -> None:
@@ -215,13 +239,7 @@ class PcscReaders:
         status, results = answer
         if status != Code.OK:
             raise failure(status, reader)
-        connection = PcscConnection(self, context, reader, *results)
-        try:
-            connection.read_atr()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return PcscConnection(self, context, reader, *results)
 
     def close(self) -> None:
         """Release the contexts, after a `wait` under way has ended with CardCancelled."""
@@ -330,12 +348,39 @@ class PcscConnection:
         self._atr = bytes(results[3])
 
     def transmit(self, command: bytes | bytearray) -> bytes:
+        if self._closed:
+            raise ReaderHeld(self._reader)
         status, answer = transmit(self._scard, self._handle, self._protocol, command)
         if status == Code.OK and not answer:
             status = Code.NOT_TRANSACTED  # how some drivers report a card that is gone
         if status != Code.OK:
             raise self._failure(status)
         return answer
+
+    def control(self, code: int, data: bytes) -> bytes:
+        """As the port says; a reader that never comes back keeps this connection for itself."""
+        if self._closed:
+            raise ReaderHeld(self._reader)
+
+        def control() -> tuple[int, list[Any]]:
+            return _split(self._scard.SCardControl(self._handle, code, list(data)))
+
+        try:
+            answer = _within(self._readers.pad_patience, control, late=lambda _: self._reset())
+        except KeyboardInterrupt:
+            self._give_up()
+            raise
+        if answer is None:
+            self._give_up()
+            raise PadSilent(self._reader)
+        status, results = answer
+        if status in UNCONTROLLED:
+            raise PadRefused(0)
+        if status == Code.OK and data and not results[0]:
+            status = Code.NOT_TRANSACTED  # as in `transmit`; without data it is a list of nothing
+        if status != Code.OK:
+            raise self._failure(status)
+        return bytes(results[0])
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -344,8 +389,7 @@ class PcscConnection:
         begin = self._scard.SCardBeginTransaction
         status = _within(self._readers.patience, lambda: begin(self._handle), late=self._let_go)
         if status is None:
-            self._closed = True
-            self._readers.abandon(self._context)
+            self._give_up()
             raise ReaderHeld(self._reader)
         status = _unsigned(status)
         if status != Code.OK:
@@ -353,8 +397,15 @@ class PcscConnection:
         try:
             yield
         finally:
-            # Whatever this says, the block is over: a card that is gone has no transaction.
-            self._scard.SCardEndTransaction(self._handle, self._scard.SCARD_LEAVE_CARD)
+            # Whatever this says, the block is over: a card that is gone has no transaction. Where
+            # a call still blocks on the handle, this one would block too.
+            if not self._closed:
+                self._scard.SCardEndTransaction(self._handle, self._scard.SCARD_LEAVE_CARD)
+
+    def _give_up(self) -> None:
+        """Leave the connection to the call that still blocks on it."""
+        self._closed = True
+        self._readers.abandon(self._context)
 
     def close(self) -> None:
         if not self._closed:
@@ -374,6 +425,12 @@ class PcscConnection:
         """
         if _unsigned(status) == Code.OK:
             self._scard.SCardEndTransaction(self._handle, self._scard.SCARD_LEAVE_CARD)
+        self._disconnect()
+        self._context.release()
+
+    def _reset(self) -> None:
+        """A PIN entry that came too late: nobody shall find the card with its PIN verified."""
+        self._scard.SCardEndTransaction(self._handle, self._scard.SCARD_RESET_CARD)
         self._disconnect()
         self._context.release()
 

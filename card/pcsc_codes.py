@@ -28,6 +28,7 @@ class Code(IntEnum):
     INTERNAL_ERROR = 0x80100001
     CANCELLED = 0x80100002
     INVALID_HANDLE = 0x80100003
+    INVALID_PARAMETER = 0x80100004
     UNKNOWN_READER = 0x80100009
     TIMEOUT = 0x8010000A
     SHARING_VIOLATION = 0x8010000B
@@ -37,6 +38,7 @@ class Code(IntEnum):
     READER_UNAVAILABLE = 0x80100017
     NO_SERVICE = 0x8010001D
     SERVICE_STOPPED = 0x8010001E
+    UNSUPPORTED_FEATURE = 0x8010001F  # pcsc-lite's number for it
     NO_READERS = 0x8010002E
     UNRESPONSIVE_CARD = 0x80100066
     UNPOWERED_CARD = 0x80100067
@@ -45,6 +47,9 @@ class Code(IntEnum):
     SECURITY_VIOLATION = 0x8010006A
 
 
+# How a driver says that it does not know a control code. The numbers are those of Windows:
+# SCARD_E_UNSUPPORTED_FEATURE, and the device's ERROR_INVALID_FUNCTION and ERROR_NOT_SUPPORTED.
+UNCONTROLLED = frozenset({Code.INVALID_PARAMETER, Code.UNSUPPORTED_FEATURE, 0x80100022, 1, 50})
 # What a context answers once the daemon that it belonged to is gone, or just going: access is
 # denied when a context is established, not later.
 STALE = frozenset(

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from card.pin import Pin
 
@@ -65,6 +65,31 @@ class Connection(Protocol):
 
     def close(self) -> None:
         """Disconnect and leave the card as it is (SCARD_LEAVE_CARD). Never raises."""
+        ...
+
+
+@runtime_checkable
+class Control(Protocol):
+    """What a connection offers too where it reaches the reader's driver (SCardControl)."""
+
+    def control(self, code: int, data: bytes) -> bytes:
+        """One control code to the driver, its answer out; exactly one exchange, no retries.
+
+        Blocks as long as a person enters a PIN on the reader's keys. Raises PadRefused where
+        the driver does not know the code, PadSilent, and as `Connection.transmit`.
+        """
+        ...
+
+
+@runtime_checkable
+class DirectReaders(Protocol):
+    """Readers that can be spoken to without a card in them."""
+
+    def direct(self, slot: Slot) -> AbstractContextManager[Control]:
+        """Reach the driver of a reader for the time of the block; nothing is sent to its card.
+
+        Raises as `Readers.connect`.
+        """
         ...
 
 
@@ -135,6 +160,26 @@ class PinRules:
     digits_only: bool
 
 
+class PadUse(StrEnum):
+    """What the settings say of readers with a PIN pad."""
+
+    PREFER = "prefer"  # the pad, unless the person chooses the keyboard before the entry begins
+    ONLY = "only"  # where there is a pad, never the keyboard: PadLies and PadUnfit where it must be
+    OFF = "off"  # never the pad
+
+
+@dataclass(frozen=True)
+class PinPad:
+    """The reader's own keys, where this card's PIN can be entered on them.
+
+    `seconds` until the reader gives up, None where only the card's module knows that. `keyboard`:
+    it may be typed here instead.
+    """
+
+    seconds: int | None
+    keyboard: bool = True
+
+
 @dataclass(frozen=True)
 class Signature:
     """`algorithm` is the JWA name (RS256); `value` the raw signature (RSA: 256 bytes for 2048)."""
@@ -149,6 +194,10 @@ class Via(StrEnum):
     PKCS15 = "pkcs15"  # our own commands to its PKCS#15 application
     PIV = "piv"  # likewise
     PKCS11 = "pkcs11"  # a module
+
+
+def no_one() -> None:
+    """Nobody wants to be told."""
 
 
 class Card(Protocol):
@@ -170,16 +219,29 @@ class Card(Protocol):
 
     @property
     def pin_rules(self) -> PinRules: ...
+    @property
+    def pin_pad(self) -> PinPad | None:
+        """None where the PIN can only be typed on the keyboard."""
+        ...
+
     def tries_left(self) -> int | None:
         """Tries left, read without spending one; None when the card does not say."""
         ...
 
-    def sign(self, pin: Pin, message: bytes, tries_shown: int | None) -> Signature:
+    def sign(
+        self,
+        pin: Pin | None,
+        message: bytes,
+        tries_shown: int | None,
+        entered: Callable[[], None] = no_one,
+    ) -> Signature:
         """VERIFY once, then sign SHA-256 of `message` with the signing key, in one transaction.
 
         The tries are read again first; fewer than `tries_shown` raises PinTriesChanged with
-        nothing sent. `pin` is spent and wiped however this ends. The signature is checked under
-        the card's certificate before it is returned. Raises PinError, CardError.
+        nothing sent. `pin` is spent and wiped however this ends; None: it is entered on the
+        reader's keys, which blocks, and `entered` is called once the card took it. The signature
+        is checked under the card's certificate before it is returned. Raises PinError, PadError,
+        CardError.
         """
         ...
 

@@ -1,6 +1,7 @@
 """VERIFY, the same for every application: what is checked before, and what the answer says.
 
-Nothing else in this program sends a PIN to a card by an APDU of its own (ISO 7816-4 §7.5.6).
+Nothing else in this program sends a PIN to a card by an APDU of its own (ISO 7816-4 §7.5.6);
+a reader with keys does it in `card.pin_pad`.
 """
 
 from __future__ import annotations
@@ -63,11 +64,16 @@ def send(channel: Channel, reference: int, characters: memoryview, fill: int, si
     finally:
         for index in range(len(data)):
             data[index] = 0
-    if response.sw == SW.OK:
+    judge(response.sw)
+
+
+def judge(sw: int) -> None:
+    """What the card's answer to VERIFY says. Raises PinWrong, PinBlocked, PinRefused."""
+    if sw == SW.OK:
         return
-    tries = apdu.tries_left(response.sw)
+    tries = apdu.tries_left(sw)
     if tries == 0:
         raise PinBlocked
-    if tries is None and response.sw != SW.VERIFICATION_FAILED:
-        raise PinRefused(response.sw)
+    if tries is None and sw != SW.VERIFICATION_FAILED:
+        raise PinRefused(sw)
     raise PinWrong(tries)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 
-from card import tlv, verify
+from card import pin_pad, tlv, verify
 from card.apdu import SHORT_LE, SW, Command, Ins
 from card.channel import Channel
 from card.errors import CardDataMalformed, CardError, KeyUnsupported, SignRefused
 from card.pin import Pin
+from card.pin_pad import Pad, PinForm
 from card.piv import application
 from card.piv.application import APPLICATION_PIN, Contents
-from card.port import Connection, HolderCertificate, PinRules, Signature, Via
+from card.port import (
+    Connection,
+    HolderCertificate,
+    PadUse,
+    PinPad,
+    PinRules,
+    Signature,
+    Via,
+    no_one,
+)
 from card.signing import Rsa, SigningKey
 
 KEY = 0x9A  # PIV Authentication, SP 800-73-5 part 1 table 4
@@ -31,6 +42,9 @@ class PivCard:
         contents: Contents,
         certificate: HolderCertificate,
         key: SigningKey,
+        *,
+        pad: Pad | None = None,
+        pads: PadUse = PadUse.OFF,
     ) -> None:
         """Raises KeyUnsupported for a size of key that PIV does not have."""
         self._connection = connection
@@ -44,6 +58,8 @@ class PivCard:
             if key.public.key_size not in RSA_ALGORITHMS:
                 raise KeyUnsupported
             self._algorithm = RSA_ALGORITHMS[key.public.key_size]
+        self._pads = pads
+        self._pad = pin_pad.usable(pad, self._form, pads, connection.reader)
 
     @property
     def reader(self) -> str:
@@ -66,6 +82,15 @@ class PivCard:
         """6 to 8 characters, digits in the application's own PIN (part 2 §2.4.3)."""
         return PinRules(6, PIN_SIZE, digits_only=self._contents.pin == APPLICATION_PIN)
 
+    @property
+    def pin_pad(self) -> PinPad | None:
+        return pin_pad.offer(self._pad, self._pads)
+
+    @property
+    def _form(self) -> PinForm:
+        rules = self.pin_rules
+        return PinForm(self._contents.pin, rules.minimum, rules.maximum, PIN_SIZE, FILL)
+
     def learn_tries(self) -> None:
         """Ask for the tries within the transaction of opening, for `tries_left` to tell once.
 
@@ -82,20 +107,44 @@ class PivCard:
             application.reselect(self._channel)
             return verify.ask_tries(self._channel, self._contents.pin)
 
-    def sign(self, pin: Pin, message: bytes, tries_shown: int | None) -> Signature:
-        rules, self._told = self.pin_rules, ()
+    def sign(
+        self,
+        pin: Pin | None,
+        message: bytes,
+        tries_shown: int | None,
+        entered: Callable[[], None] = no_one,
+    ) -> Signature:
+        self._told = ()
+        if pin is None:
+            return self._sign(self._verify_on_pad, message, tries_shown, entered)
+        rules = self.pin_rules
         with pin.spend() as characters:
             verify.check(pin, rules, verify.DIGITS if rules.digits_only else verify.PRINTABLE)
-            with self._connection.transaction():
-                application.reselect(self._channel)
-                reference = self._contents.pin
-                verify.ask_tries_again(self._channel, reference, tries_shown)
-                try:
-                    verify.send(self._channel, reference, characters, FILL, PIN_SIZE)
-                    answer = self._authenticate(sha256(message).digest())
-                finally:
-                    self._forget()
+            return self._sign(lambda: self._send(characters), message, tries_shown, entered)
+
+    def _sign(
+        self,
+        verified: Callable[[], None],
+        message: bytes,
+        tries_shown: int | None,
+        entered: Callable[[], None],
+    ) -> Signature:
+        with self._connection.transaction():
+            application.reselect(self._channel)
+            verify.ask_tries_again(self._channel, self._contents.pin, tries_shown)
+            try:
+                verified()
+                entered()
+                answer = self._authenticate(sha256(message).digest())
+            finally:
+                self._forget()
         return self._key.signature(answer, message)
+
+    def _send(self, characters: memoryview) -> None:
+        verify.send(self._channel, self._contents.pin, characters, FILL, PIN_SIZE)
+
+    def _verify_on_pad(self) -> None:
+        pin_pad.enter(self._channel, self._pad, self._form)
 
     def close(self) -> None:
         self._connection.close()

@@ -10,6 +10,7 @@ from card.errors import (
     CardError,
     CardRemoved,
     KeyUnsupported,
+    PadRefused,
     PinBlocked,
     PinCharacters,
     PinLength,
@@ -18,11 +19,12 @@ from card.errors import (
 from card.pin import CAPACITY, Pin
 from card.pkcs11 import failures, wire
 from card.pkcs11.token import Token
-from card.port import HolderCertificate, PinRules, Signature, Via
+from card.port import HolderCertificate, PadUse, PinPad, PinRules, Signature, Via, no_one
 from card.signing import SigningKey
 from card.text import clean
 
 # CK_TOKEN_INFO.flags (PKCS#11 v2.40 §3.2, table 6).
+CKF_PROTECTED_AUTHENTICATION_PATH = 0x00000100
 CKF_USER_PIN_FINAL_TRY = 0x00020000
 CKF_USER_PIN_LOCKED = 0x00040000
 PRINTABLE = bytes(range(0x21, 0x7F))  # ASCII without the space
@@ -44,12 +46,15 @@ class Pkcs11Card:
         reopen: Callable[[], Token],
         certificate: HolderCertificate,
         key: SigningKey,
+        *,
+        pads: PadUse = PadUse.OFF,
     ) -> None:
         """`reopen` starts anew where the helper has ended. Raises KeyUnsupported."""
         self._token = token
         self._reopen = reopen
         self._certificate = certificate
         self._key = key
+        self._pads = pads
         offered = token.mechanisms & {key.mechanism, _HASHING[key.mechanism]}
         if not offered:
             raise KeyUnsupported
@@ -78,6 +83,13 @@ class Pkcs11Card:
         maximum = info.maximum if 0 < info.maximum <= CAPACITY else CAPACITY
         return PinRules(min(max(1, info.minimum), maximum), maximum, digits_only=False)
 
+    @property
+    def pin_pad(self) -> PinPad | None:
+        """The protected authentication path; how long it waits only the module knows."""
+        if self._pads is PadUse.OFF or not has_pad(self._token):
+            return None
+        return PinPad(None, keyboard=self._pads is not PadUse.ONLY)
+
     def tries_left(self) -> int | None:
         """0 when locked, 1 at the final try, else None.
 
@@ -89,22 +101,44 @@ class Pkcs11Card:
             return 0
         return 1 if flags & CKF_USER_PIN_FINAL_TRY else None
 
-    def sign(self, pin: Pin, message: bytes, tries_shown: int | None) -> Signature:
-        with pin.spend() as characters:
-            self._check(pin)
-            tries = self.tries_left()
-            if tries == 0:
-                raise PinBlocked
-            if tries is not None and (tries_shown is None or tries < tries_shown):
-                raise PinTriesChanged(tries_shown, tries)
-            # From here on nothing is asked twice: the PIN may have reached the card.
-            reply = self._token.helper.ask(self._request(message), characters)
+    def sign(
+        self,
+        pin: Pin | None,
+        message: bytes,
+        tries_shown: int | None,
+        entered: Callable[[], None] = no_one,
+    ) -> Signature:
+        if pin is None:
+            if self.pin_pad is None:
+                raise PadRefused(0)
+            self._ask_tries_again(tries_shown)
+            helper = self._token.helper
+            reply = helper.ask(wire.Login(self._token.slot))
+            if isinstance(reply, wire.LoggedIn):
+                entered()
+                reply = helper.ask(self._request(message, logged_in=True))
+        else:
+            with pin.spend() as characters:
+                self._check(pin)
+                self._ask_tries_again(tries_shown)
+                # From here on nothing is asked twice: the PIN may have reached the card.
+                reply = self._token.helper.ask(self._request(message), characters)
         if isinstance(reply, wire.Signed):
             return self._key.signature(reply.value, message)
         module = self._token.helper.module
         raise self._token.explained(
-            failures.of_login(reply, module, self.reader, self.pin_rules, self._tries_after)
+            failures.of_login(
+                reply, module, self.reader, self.pin_rules, self._tries_after, on_pad=pin is None
+            )
         )
+
+    def _ask_tries_again(self, shown: int | None) -> None:
+        """No fewer than the person was shown. Raises PinBlocked, PinTriesChanged."""
+        tries = self.tries_left()
+        if tries == 0:
+            raise PinBlocked
+        if tries is not None and (shown is None or tries < shown):
+            raise PinTriesChanged(shown, tries)
 
     def close(self) -> None:
         self._token.helper.close()
@@ -127,15 +161,20 @@ class Pkcs11Card:
         if not pin.matches(PRINTABLE):
             raise PinCharacters
 
-    def _request(self, message: bytes) -> wire.Sign:
+    def _request(self, message: bytes, *, logged_in: bool = False) -> wire.Sign:
         if self._hashes:
             mechanism, data = _HASHING[self._key.mechanism], message
         else:
             mechanism, data = self._key.mechanism, self._key.prepare(sha256(message).digest())
-        return wire.Sign(self._token.slot, self._token.key, mechanism, data)
+        return wire.Sign(self._token.slot, self._token.key, mechanism, data, logged_in)
 
     def _tries_after(self) -> int | None:
         """After a wrong PIN; None too where the card is gone by then."""
         with suppress(CardError):
             return self.tries_left()
         return None
+
+
+def has_pad(token: Token) -> bool:
+    """Whether the module can have the PIN entered on the reader's keys."""
+    return bool(token.info.flags & CKF_PROTECTED_AUTHENTICATION_PATH)

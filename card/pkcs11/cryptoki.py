@@ -122,14 +122,20 @@ class Cryptoki:
             longest_pin=info.longest_pin,
         )
 
-    def login(self, session: int, pin: bytearray) -> None:
-        """C_Login as the user, exactly once; `pin` is wiped on the way out. Raises CkrError."""
-        try:
-            place = (ctypes.c_char * len(pin)).from_buffer(pin)
-            result = self._login(session, CKU_USER, ctypes.addressof(place), len(pin))
-        finally:
-            for index in range(len(pin)):
-                pin[index] = 0
+    def login(self, session: int, pin: bytearray | None) -> None:
+        """C_Login as the user, exactly once; `pin` is wiped on the way out. Raises CkrError.
+
+        None: the protected authentication path, on which the module has the PIN entered elsewhere.
+        """
+        if pin is None:
+            result = self._login(session, CKU_USER, None, 0)
+        else:
+            try:
+                place = (ctypes.c_char * len(pin)).from_buffer(pin)
+                result = self._login(session, CKU_USER, ctypes.addressof(place), len(pin))
+            finally:
+                for index in range(len(pin)):
+                    pin[index] = 0
         if result != CKR_OK:
             raise CkrError(result, login=True)
 

@@ -13,6 +13,7 @@ from card.errors import (
     ModuleDependency,
     ModuleInvalid,
     ModuleSeesNoCard,
+    PadEnded,
     PinBlocked,
     PinCharacters,
     PinExpired,
@@ -64,9 +65,17 @@ def of(reply: wire.Reply, module: str, reader: str) -> CardError:
 
 
 def of_login(
-    reply: wire.Reply, module: str, reader: str, rules: PinRules, tries: Callable[[], int | None]
+    reply: wire.Reply,
+    module: str,
+    reader: str,
+    rules: PinRules,
+    tries: Callable[[], int | None],
+    *,
+    on_pad: bool = False,
 ) -> CardError:
     """As `of`, for a request with the PIN; `tries` asks the token what is left after a wrong one.
+
+    `on_pad`: it was entered on the reader's keys.
 
     Only C_Login speaks of the PIN. What it says that stands in no table is neither right nor
     wrong, and is not asked again.
@@ -75,6 +84,8 @@ def of_login(
         case wire.Refused(rv="CKR_PIN_INCORRECT", login=True):
             left = tries()
             return PinBlocked() if left == 0 else PinWrong(left)
+        case wire.Refused(rv="CKR_FUNCTION_CANCELED", login=True) if on_pad:
+            return PadEnded()
         case wire.Refused(rv=rv, login=True) if rv in _PIN:
             return _PIN[rv](rules)
     return of(reply, module, reader)

@@ -51,8 +51,10 @@ def main() -> None:
     module = Module()
     while (frame := wire.receive(requests)) is not None:
         request = wire.decode_request(frame)
-        pin = wire.receive(requests) if isinstance(request, wire.Sign) else None
-        with _deadline(seconds + GRACE):
+        typed = isinstance(request, wire.Sign) and not request.logged_in
+        pin = wire.receive(requests) if typed else None
+        limit = wire.PAD_SECONDS if isinstance(request, wire.Login) else seconds
+        with _deadline(limit + GRACE):
             reply = module.answer(request, pin)
         wire.send(replies, wire.encode(reply))
     with _deadline(GRACE):
@@ -89,6 +91,7 @@ class Module:
         self._library: lib
         self._functions: Cryptoki
         self._initialised = False
+        self._session: Session | None = None  # logged in by a PIN entered on the reader
 
     def answer(self, request: wire.Request, pin: bytearray | None) -> wire.Reply:
         """The reply to one request; PKCS#11's own errors are replies too."""
@@ -102,6 +105,8 @@ class Module:
                     return self._open(request.slot)
                 case wire.Look():
                     return self._look(request)
+                case wire.Login():
+                    return self._login(request)
                 case wire.Sign():
                     return self._sign(request, bytearray() if pin is None else pin)
         except CkrError as error:
@@ -146,23 +151,38 @@ class Module:
             there = any(each.der == request.certificate for each in _certificates(session))
         return msgspec.structs.replace(token, same=there)
 
+    def _login(self, request: wire.Login) -> wire.Reply:
+        """One C_Login without a PIN; the session stays open for the Sign that follows."""
+        session = self._slot(request.slot).get_token().open()
+        try:
+            self._functions.login(_handle(session), None)
+        except BaseException:
+            session.close()
+            raise
+        self._session = session
+        return wire.LoggedIn()
+
     def _sign(self, request: wire.Sign, pin: bytearray) -> wire.Reply:
-        """One C_Login, one C_Sign; logged out and closed however it ends."""
+        """One C_Login where there was none, one C_Sign; logged out and closed however it ends."""
+        session, self._session = self._session, None
+        with session or self._slot(request.slot).get_token().open() as session:
+            if not request.logged_in:
+                self._functions.login(_handle(session), pin)
+            try:
+                return self._signed(session, request)
+            finally:
+                self._functions.logout(_handle(session))
+
+    def _signed(self, session: Session, request: wire.Sign) -> wire.Reply:
         from pkcs11 import Attribute, Mechanism, ObjectClass
 
         wanted = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: request.key}
-        with self._slot(request.slot).get_token().open() as session:
-            handle: int = cast("Any", session).handle  # missing in the library's type hints only
-            self._functions.login(handle, pin)
-            try:
-                # A key without CKA_SIGN has no `sign` here.
-                keys = [key for key in list(session.get_objects(wanted)) if hasattr(key, "sign")]
-                if not keys:
-                    return wire.NoKey()
-                mechanism = Mechanism(request.mechanism)
-                return wire.Signed(keys[0].sign(request.data, mechanism=mechanism))
-            finally:
-                self._functions.logout(handle)
+        # A key without CKA_SIGN has no `sign` here.
+        keys = [key for key in list(session.get_objects(wanted)) if hasattr(key, "sign")]
+        if not keys:
+            return wire.NoKey()
+        mechanism = Mechanism(request.mechanism)
+        return wire.Signed(keys[0].sign(request.data, mechanism=mechanism))
 
     def _slots(self) -> list[Slot]:
         return self._library.get_slots(token_present=True)
@@ -176,6 +196,12 @@ class Module:
     def _token(self, number: int) -> wire.Token:
         info = self._functions.token_info(number)
         return wire.Token(info.label, info.serial, info.flags, info.shortest_pin, info.longest_pin)
+
+
+def _handle(session: Session) -> int:
+    """Missing in the library's type hints only."""
+    handle: int = cast("Any", session).handle
+    return handle
 
 
 def _certificates(session: Session) -> list[wire.Certificate]:

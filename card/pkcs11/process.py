@@ -63,7 +63,8 @@ class Helper:
     def ask(self, request: wire.Request, pin: memoryview | None = None) -> wire.Reply:
         """One request to its reply; `pin` follows as a raw frame. Never asked twice.
 
-        Raises ModuleCrashed, ModuleTimeout, ModuleBroken; the helper has ended then.
+        A Login waits for a person, and so longer than any other. Raises ModuleCrashed,
+        ModuleTimeout, ModuleBroken; the helper has ended then.
         """
         try:
             pipe = self._requests.fileno()
@@ -72,11 +73,12 @@ class Helper:
                 wire.send(pipe, pin)
         except (OSError, ValueError):  # ValueError: ended before
             raise self._crashed() from None
+        seconds = wire.PAD_SECONDS if isinstance(request, wire.Login) else self._seconds
         try:
-            frame = self._frames.get(timeout=self._seconds)
+            frame = self._frames.get(timeout=seconds)
         except queue.Empty:
             self._kill()
-            raise ModuleTimeout(self.module, self._seconds) from None
+            raise ModuleTimeout(self.module, seconds) from None
         if frame is None:
             raise self._crashed()
         try:

@@ -11,6 +11,7 @@ import os
 
 import msgspec
 
+PAD_SECONDS = 120  # for a PIN entry on the reader's keys; its own limit comes long before
 LONGEST = 1 << 20  # bytes of one frame; certificates are the largest part
 _LENGTH = 4
 
@@ -34,13 +35,26 @@ class Look(msgspec.Struct, frozen=True, tag=True):
     certificate: bytes
 
 
+class Login(msgspec.Struct, frozen=True, tag=True):
+    """C_Login with a PIN that the person enters on the reader's keys; answered by LoggedIn.
+
+    A `Sign` with `logged_in` has to follow.
+    """
+
+    slot: int
+
+
 class Sign(msgspec.Struct, frozen=True, tag=True):
-    """C_Login with the PIN of the next frame, then C_Sign; answered by Signed."""
+    """C_Login with the PIN of the next frame, then C_Sign; answered by Signed.
+
+    `logged_in`: a Login went before, there is no such frame.
+    """
 
     slot: int
     key: bytes  # CKA_ID
     mechanism: int
     data: bytes
+    logged_in: bool = False
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -80,6 +94,10 @@ class Signed(msgspec.Struct, frozen=True, tag=True):
     value: bytes
 
 
+class LoggedIn(msgspec.Struct, frozen=True, tag=True):
+    """The person's PIN was right."""
+
+
 class NoKey(msgspec.Struct, frozen=True, tag=True):
     """Logged in, and no private key that signs has the certificate's CKA_ID."""
 
@@ -102,8 +120,8 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     login: bool = False
 
 
-Request = Load | Open | Look | Sign
-Reply = Loaded | Opened | Token | Signed | NoKey | NotLoaded | NoModule | Refused
+Request = Load | Open | Look | Login | Sign
+Reply = Loaded | Opened | Token | LoggedIn | Signed | NoKey | NotLoaded | NoModule | Refused
 
 encode = msgspec.json.Encoder().encode
 decode_request = msgspec.json.Decoder(Request).decode

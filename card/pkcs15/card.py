@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 
-from card import apdu, verify
+from card import apdu, pin_pad, verify
 from card.apdu import SW, Command, Ins
 from card.channel import Channel
 from card.errors import CardError, PinBlocked, PinWrong, SignRefused
 from card.pin import CAPACITY, Pin
+from card.pin_pad import Pad, PinForm
 from card.pkcs15 import application, files
 from card.pkcs15.application import Contents
 from card.pkcs15.objects import Path, PinFlag, PinType
-from card.port import Connection, HolderCertificate, PinRules, Signature, Via
+from card.port import (
+    Connection,
+    HolderCertificate,
+    PadUse,
+    PinPad,
+    PinRules,
+    Signature,
+    Via,
+    no_one,
+)
 from card.signing import SigningKey
 from card.text import clean
 
@@ -31,12 +42,17 @@ class Pkcs15Card:
         contents: Contents,
         certificate: HolderCertificate,
         key: SigningKey,
+        *,
+        pad: Pad | None = None,
+        pads: PadUse = PadUse.OFF,
     ) -> None:
         self._connection = connection
         self._channel = channel
         self._contents = contents
         self._certificate = certificate
         self._key = key
+        self._pads = pads
+        self._pad = pin_pad.usable(pad, self._form, pads, connection.reader)
         self._told: tuple[int | None, ...] = ()  # tries that the card told and nobody was shown yet
 
     @property
@@ -66,6 +82,10 @@ class Pkcs15Card:
             digits_only=pin.type == PinType.ASCII_NUMERIC,
         )
 
+    @property
+    def pin_pad(self) -> PinPad | None:
+        return pin_pad.offer(self._pad, self._pads)
+
     def tries_left(self) -> int | None:
         """As the port says; what the card told when opened or after a wrong PIN is not asked again.
 
@@ -87,18 +107,36 @@ class Pkcs15Card:
         tries = verify.ask_tries(self._channel, self._contents.pin.reference)
         self._told = () if tries == 0 else (tries,)
 
-    def sign(self, pin: Pin, message: bytes, tries_shown: int | None) -> Signature:
+    def sign(
+        self,
+        pin: Pin | None,
+        message: bytes,
+        tries_shown: int | None,
+        entered: Callable[[], None] = no_one,
+    ) -> Signature:
         self._told = ()
+        if pin is None:
+            return self._sign(self._verify_on_pad, message, tries_shown, entered)
         with pin.spend() as characters:
             self._check(pin)
-            with self._connection.transaction():
-                self._enter()
-                verify.ask_tries_again(self._channel, self._contents.pin.reference, tries_shown)
-                try:
-                    self._verify(characters)
-                    answer = self._compute(message)
-                finally:
-                    self._forget()
+            return self._sign(lambda: self._send(characters), message, tries_shown, entered)
+
+    def _sign(
+        self,
+        verified: Callable[[], None],
+        message: bytes,
+        tries_shown: int | None,
+        entered: Callable[[], None],
+    ) -> Signature:
+        with self._connection.transaction():
+            self._enter()
+            verify.ask_tries_again(self._channel, self._contents.pin.reference, tries_shown)
+            try:
+                self._verify(verified)
+                entered()
+                answer = self._compute(message)
+            finally:
+                self._forget()
         return self._key.signature(answer, message)
 
     def close(self) -> None:
@@ -127,13 +165,24 @@ class Pkcs15Card:
             allowed = allowed.translate(None, SMALL_LETTERS)
         verify.check(pin, rules, allowed)
 
-    def _verify(self, characters: memoryview) -> None:
-        """VERIFY, once; what a wrong PIN left is remembered to be shown. Raises PinError."""
-        pin = self._contents.pin
+    @property
+    def _form(self) -> PinForm:
+        pin, rules = self._contents.pin, self.pin_rules
         padded = PinFlag.NEEDS_PADDING in pin.flags and pin.pad is not None
         size = pin.stored if padded else 0
+        return PinForm(pin.reference, rules.minimum, rules.maximum, size, pin.pad or 0)
+
+    def _send(self, characters: memoryview) -> None:
+        form = self._form
+        verify.send(self._channel, form.reference, characters, form.fill, form.size)
+
+    def _verify_on_pad(self) -> None:
+        pin_pad.enter(self._channel, self._pad, self._form)
+
+    def _verify(self, once: Callable[[], None]) -> None:
+        """VERIFY, once; what a wrong PIN left is remembered to be shown. Raises PinError."""
         try:
-            verify.send(self._channel, pin.reference, characters, pin.pad or 0, size)
+            once()
         except PinWrong as wrong:
             self._told = () if wrong.tries_left is None else (wrong.tries_left,)
             raise

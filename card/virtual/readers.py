@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from card.errors import (
     CardAbsent,
@@ -16,12 +16,14 @@ from card.errors import (
     CardMute,
     CardRemoved,
     CardReset,
+    PadRefused,
     ReaderGone,
     ReaderHeld,
     ReaderUnknown,
 )
-from card.port import Connection, Slot, SlotState
+from card.port import Connection, Control, Slot, SlotState
 from card.virtual.card import Presence, VirtualCard
+from card.virtual.pad import VirtualPad
 
 
 @dataclass
@@ -29,9 +31,11 @@ class _Socket:
     """One reader's slot; `changes` and `resets` tell a connection that its card is not the same."""
 
     card: VirtualCard | None = None
+    pad: VirtualPad | None = None
     held: bool = False
     changes: int = 0
     resets: int = 0
+    left: threading.Event = field(default_factory=threading.Event)  # the card, or the reader
 
     def slot(self, reader: str) -> Slot:
         if self.card is None:
@@ -109,6 +113,12 @@ class EmbeddedReaders:
             card = socket.card
             return EmbeddedConnection(self, reader, card, card.atr, socket.changes, socket.resets)
 
+    @contextmanager
+    def direct(self, slot: Slot) -> Iterator[Control]:
+        with self._changed:
+            self._fail_if_told()
+            yield _Driver(self._socket(slot.reader))
+
     def close(self) -> None:
         with self._changed:
             self._closed = True
@@ -116,15 +126,17 @@ class EmbeddedReaders:
 
     # --- the hand ---
 
-    def plug(self, reader: str) -> None:
-        """Plug the reader in, empty; one that is there stays as it is."""
+    def plug(self, reader: str, pad: VirtualPad | None = None) -> None:
+        """Plug the reader in, empty; one that is there stays as it is but for its pad."""
         with self._changing():
-            self._sockets.setdefault(reader, _Socket(changes=next(self._count)))
+            self._sockets.setdefault(reader, _Socket(changes=next(self._count))).pad = pad
 
     def unplug(self, reader: str) -> None:
         """Pull the reader out, with the card in it; one that is not there stays away."""
         with self._changing():
-            self._sockets.pop(reader, None)
+            socket = self._sockets.pop(reader, None)
+            if socket is not None:
+                socket.left.set()
 
     def insert(self, reader: str, card: VirtualCard) -> None:
         """Put a card in and power it. Raises ReaderUnknown."""
@@ -132,6 +144,7 @@ class EmbeddedReaders:
             socket = self._socket(reader)
             card.reset()
             socket.card = card
+            socket.left = threading.Event()
             socket.changes = next(self._count)
 
     def remove(self, reader: str) -> None:
@@ -140,6 +153,7 @@ class EmbeddedReaders:
             socket = self._socket(reader)
             if socket.card is not None:
                 socket.card = None
+                socket.left.set()
                 socket.changes = next(self._count)
 
     def hold(self, reader: str, held: bool) -> None:
@@ -199,6 +213,28 @@ class EmbeddedReaders:
                 raise CardMute(reader)
             return response
 
+    def control(self, connection: EmbeddedConnection, code: int, data: bytes) -> bytes:
+        """One control code over a connection; others go on while a PIN is entered."""
+        self.exchange(connection, None)
+        answer = _Driver(self._socket(connection.reader)).control(code, data)
+        if not answer:
+            self.exchange(connection, None)
+            raise CardRemoved(connection.reader)
+        return answer
+
+
+@dataclass(frozen=True)
+class _Driver:
+    """What answers the control codes of one reader."""
+
+    socket: _Socket
+
+    def control(self, code: int, data: bytes) -> bytes:
+        pad, card = self.socket.pad, self.socket.card
+        if pad is None:
+            raise PadRefused(0)
+        return pad.control(card, code, data, self.socket.left)
+
 
 @dataclass(frozen=True)
 class EmbeddedConnection:
@@ -214,6 +250,9 @@ class EmbeddedConnection:
     def transmit(self, command: bytes | bytearray) -> bytes:
         time.sleep(self.readers.delay)
         return self.readers.exchange(self, bytes(command))
+
+    def control(self, code: int, data: bytes) -> bytes:
+        return self.readers.control(self, code, data)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

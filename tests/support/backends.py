@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 import softhsm
-from parts import card_in_reader
+from pad_reader import PadReader
+from parts import card_in_reader, wait_for_slot
 from pcscd import Pcscd
 from softhsm import SoftToken
 from test_pcsc import other_program
@@ -18,15 +20,18 @@ from test_pkcs11 import OPENSC, SOURCE, compile_module
 from card.errors import PcscServiceStopped
 from card.opening import open_card, through_module
 from card.pcsc import PcscReaders
+from card.pin import Pin
 from card.pkcs11.modules import named
-from card.port import Card
+from card.port import Card, Signature, SlotState
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
+from card.virtual.pad import Key, VirtualPad
 from card.virtual.profile import Profile
 from card.virtual.readers import EmbeddedReaders
 
 READER = "Embedded 00 00"
 SECONDS = 60
+MESSAGE = b"m" * 64
 ACCEPTED = frozenset({"HPC"})
 PIV = 'kind = "piv"\n'
 HPC_ATR = 'kind = "foreign"\natr = "3BF91800008131FE4550565F4A3244303831B6"\n'
@@ -54,6 +59,10 @@ class Backend(Protocol):
         """As the wizard does, for a service that takes an HPC only."""
         ...
 
+    def sign(self, card: Card, characters: bytes, tries_shown: int | None) -> Signature:
+        """The card's `sign`, with a PIN entered as it is here."""
+        ...
+
     @property
     def verifies(self) -> int:
         """How often a PIN reached the card, counted by the card or its module."""
@@ -66,6 +75,25 @@ class Backend(Protocol):
     def restart(self) -> None:
         """The PC/SC service ends and comes back, and the card lies in its reader again."""
         ...
+
+
+def pin_of(characters: bytes) -> Pin:
+    pin = Pin()
+    for byte in characters:
+        assert pin.append(byte)
+    return pin
+
+
+def typed(card: Card, characters: bytes, tries_shown: int | None) -> Signature:
+    """`sign` with a PIN typed on the keyboard."""
+    return card.sign(pin_of(characters), MESSAGE, tries_shown)
+
+
+def of_digits(toml: str) -> Profile:
+    """The profile with a PIN that a reader's keys can have."""
+    profile = Profile.parse(toml)
+    pin = replace(profile.pin, value=b"123456", digits_only=True, padded=True)
+    return replace(profile, pin=pin)
 
 
 def _how(kind: str) -> tuple[bytes, bytes, str]:
@@ -95,6 +123,9 @@ class Embedded:
     def open(self) -> Card:
         return open_card(self._readers, READER, accepted=ACCEPTED)
 
+    def sign(self, card: Card, characters: bytes, tries_shown: int | None) -> Signature:
+        return typed(card, characters, tries_shown)
+
     @property
     def verifies(self) -> int:
         assert self._card is not None
@@ -109,6 +140,24 @@ class Embedded:
         self._readers.remove(READER)
         self._readers.fail(None)
         self._readers.insert(READER, self._card)
+
+
+class EmbeddedPad(Embedded):
+    """The same in a reader with keys of its own, by the virtual pad."""
+
+    def __init__(self, authority: Authority) -> None:
+        super().__init__(authority)
+        self.right, self.wrong = b"123456", b"123457"
+
+    def insert(self, profile: str) -> None:
+        self._card = VirtualCard(of_digits(profile), self._authority)
+        self._readers.plug(READER, VirtualPad(Key.CANCEL))
+        self._readers.insert(READER, self._card)
+
+    def sign(self, card: Card, characters: bytes, tries_shown: int | None) -> Signature:
+        assert card.pin_pad is not None
+        self._readers.plug(READER, VirtualPad(characters))
+        return card.sign(None, MESSAGE, tries_shown)
 
 
 class ThroughPcsc:
@@ -140,6 +189,9 @@ class ThroughPcsc:
     def open(self) -> Card:
         return open_card(self._readers, self._pcscd.readers[0], accepted=ACCEPTED)
 
+    def sign(self, card: Card, characters: bytes, tries_shown: int | None) -> Signature:
+        return typed(card, characters, tries_shown)
+
     @property
     def verifies(self) -> int:
         assert self._card is not None
@@ -147,6 +199,9 @@ class ThroughPcsc:
 
     def hold(self) -> None:
         how = ("SCARD_SHARE_EXCLUSIVE", "SCARD_LEAVE_CARD")
+        # pcscd has to notice that program's end before the card is pulled: both at once leave the
+        # reader as if it were still held.
+        self._lying.callback(wait_for_slot, SlotState.PRESENT)
         self._lying.enter_context(other_program(self._pcscd, self._pcscd.readers[0], *how))
 
     def restart(self) -> None:
@@ -154,6 +209,25 @@ class ThroughPcsc:
         self._lying.close()
         self._pcscd.start()
         self._lie()
+
+
+class ThroughPad(ThroughPcsc):
+    """The same in a reader with keys of its own, by a real driver under pcscd."""
+
+    def __init__(self, authority: Authority, stack: ExitStack, pad: PadReader) -> None:
+        super().__init__(authority, stack, pad.pcscd)
+        self._pad = pad
+        self.right, self.wrong = b"123456", b"123457"
+
+    def insert(self, profile: str) -> None:
+        self._card = VirtualCard(of_digits(profile), self._authority)
+        self._lie()
+
+    def sign(self, card: Card, characters: bytes, tries_shown: int | None) -> Signature:
+        assert card.pin_pad is not None
+        self._pad.is_new()
+        self._pad.type(characters.decode())
+        return card.sign(None, MESSAGE, tries_shown)
 
 
 class ThroughOpenSC(ThroughPcsc):
@@ -205,6 +279,9 @@ class ThroughSoftHsm:
         return open_card(
             self._readers, READER, accepted=ACCEPTED, modules=lambda: modules, seconds=SECONDS
         )
+
+    def sign(self, card: Card, characters: bytes, tries_shown: int | None) -> Signature:
+        return typed(card, characters, tries_shown)
 
     @property
     def verifies(self) -> int:

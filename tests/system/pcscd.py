@@ -90,6 +90,7 @@ class Pcscd:
         self.log = home / "pcscd.log"
         self.readers = READERS
         self.ports = (0, 0)
+        self.driver = DRIVER
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -114,7 +115,7 @@ class Pcscd:
             entry.write_text(
                 'FRIENDLYNAME "Virtual PCD"\n'
                 f"DEVICENAME /dev/null:0x{port:04X}\n"
-                f"LIBPATH {DRIVER}\n"
+                f"LIBPATH {self.driver}\n"
                 f"CHANNELID 0x{port:04X}\n"
             )
         daemon = [PCSCD, "--foreground", "--config", str(configuration), *_ignoring_polkit()]

@@ -75,6 +75,8 @@ def test_the_numbers_are_pcscs_own() -> None:
         Code.INVALID_HANDLE: "SCARD_E_INVALID_HANDLE",
         Code.COMM_ERROR: "SCARD_F_COMM_ERROR",
         Code.INTERNAL_ERROR: "SCARD_F_INTERNAL_ERROR",
+        Code.INVALID_PARAMETER: "SCARD_E_INVALID_PARAMETER",
+        Code.UNSUPPORTED_FEATURE: "SCARD_E_UNSUPPORTED_FEATURE",
         Code.OK: "SCARD_S_SUCCESS",
     }
     assert set(names) == set(Code)

@@ -18,6 +18,7 @@ from card.virtual.profile import Fault, Kind, Place, Profile, Trouble
 def test_the_shipped_profiles() -> None:
     assert Profile.names() == (
         "blocked",
+        "digits",
         "expired",
         "foreign",
         "hop-card",
