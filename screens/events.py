@@ -14,6 +14,7 @@ from screens.wizard import (
     _CARD_LOST,
     _PROOF_LOST,
     CARD_STEPS,
+    PIN_UNDER_WAY,
     Failure,
     Step,
     Wizard,
@@ -60,7 +61,7 @@ def readers_lost(wizard: Wizard, failure: Failure) -> Wizard:
     wizard = replace(wizard, slots=(), places=(), slots_failure=failure)
     if wizard.step is Step.READER:
         return replace(wizard, failure=failure)
-    if wizard.step in CARD_STEPS and wizard.busy is not Work.PROVING:
+    if wizard.step in CARD_STEPS and wizard.busy not in PIN_UNDER_WAY:
         return replace(wizard, failure=failure, card_gone=True, challenge=None, busy=None)
     return wizard
 
@@ -97,9 +98,9 @@ def cancelled(wizard: Wizard) -> Wizard:
 
 def failed(wizard: Wizard, failure: Failure) -> Wizard:
     """The running work failed: where the wizard stands then, and what it still knows."""
-    if failure.cancelled:
-        return cancelled(wizard)
     work = wizard.busy
+    if failure.cancelled and work is not Work.ENTERING:  # the reader's cancel key is told like it
+        return cancelled(wizard)
     code = failure.code
     module = wizard.needs_module or code == "card.module.missing"
     wizard = replace(wizard, busy=None, failure=failure, transfer=None, needs_module=module)
@@ -109,7 +110,7 @@ def failed(wizard: Wizard, failure: Failure) -> Wizard:
         return _submission_failed(wizard, failure)
     if wizard.step in CARD_STEPS and code.startswith(_CARD_LOST):
         return replace(wizard, card_gone=True, challenge=None)
-    return _tries_known(wizard, failure) if work is Work.PROVING else wizard
+    return _tries_known(wizard, failure) if work in PIN_UNDER_WAY else wizard
 
 
 def prepare_again(wizard: Wizard) -> Wizard:
@@ -145,7 +146,7 @@ def _submission_failed(wizard: Wizard, failure: Failure) -> Wizard:
 
 
 def _card_lost(wizard: Wizard, code: str) -> Wizard:
-    if wizard.busy is Work.PROVING:
+    if wizard.busy in PIN_UNDER_WAY:
         return wizard  # the proof itself ends in the exact error, and it may already be done
     return replace(
         wizard,

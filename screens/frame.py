@@ -50,11 +50,13 @@ WORK_NAMES = {
     Work.INSTALLING: N_("Installing. Please wait; this must not be interrupted …"),
     Work.READING: N_("Reading the card. Please leave it in the reader …"),
     Work.PREPARING: N_("Getting ready: asking the service, and the card for the tries left …"),
+    Work.ENTERING: N_("The reader waits for the PIN …"),
     Work.PROVING: N_("Verifying. Please leave the card in the reader …"),
     Work.REGISTERING: N_("Sending the new account …"),
     Work.SIGNING_IN: N_("Signing in …"),
     Work.BINDING: N_("Binding the new card …"),
 }
+COUNTDOWN = N_("The reader waits for the PIN: {left} s")
 TICKS_PER_SECOND = 2
 SECONDS_TOLD = 3  # work that takes longer says for how long it has run
 Key = tuple[str, str]  # what is printed on the key, and what it does
@@ -348,6 +350,7 @@ class StepScreen(FramedScreen):
         super().__init__()
         self._ticking: Timer | None = None
         self._ticks = 0
+        self._timed: Work | None = None
 
     @property
     def wizard(self) -> Wizard:
@@ -372,16 +375,17 @@ class StepScreen(FramedScreen):
             title = _("{title}: {purpose}", title=title, purpose=_(PURPOSE_NAMES[wizard.purpose]))
         self.frame(title, self.keys(wizard), names, at)
         self.fill(wizard)
-        self.notice(self._notice(wizard))
         self._tell_time(wizard.busy)
+        self.notice(self._notice(wizard))
 
     def _tell_time(self, busy: Work | None) -> None:
         """While work runs, two small updates a second show that it does."""
+        if busy is not self._timed:
+            self._timed, self._ticks = busy, 0
         if busy is None and self._ticking is not None:
             self._ticking.stop()
             self._ticking = None
         elif busy is not None and self._ticking is None:
-            self._ticks = 0
             self._ticking = self.set_interval(1 / TICKS_PER_SECOND, self._tick)
 
     def _tick(self) -> None:
@@ -408,10 +412,7 @@ class StepScreen(FramedScreen):
     def _notice(self, wizard: Wizard) -> Content | None:
         _ = self.words
         if wizard.busy is not None:
-            dots = "." * (self._ticks % 3 + 1)
-            seconds = self._ticks // TICKS_PER_SECOND
-            waited = f"  {seconds} s" if seconds >= SECONDS_TOLD else ""
-            return Content(f"{dots:3} {_(WORK_NAMES[wizard.busy])}{waited}")
+            return Content(self._under_way(wizard, wizard.busy))
         if wizard.failure is None:
             return None
         remedy = self.shell.remedy_of(wizard.failure)
@@ -419,3 +420,16 @@ class StepScreen(FramedScreen):
         # On a low terminal the notice is cut, and the code is what support asks for first.
         below = (code, remedy.steps[0]) if self.size.height < 16 else (remedy.steps[0], code)
         return Content.assemble((f"!! {remedy.title}", "bold"), *(f"\n   {line}" for line in below))
+
+    def _under_way(self, wizard: Wizard, busy: Work) -> str:
+        """What runs, and for how long it has; of the reader's own wait, how long it still takes."""
+        _ = self.words
+        seconds = self._ticks // TICKS_PER_SECOND
+        limit = wizard.card.pad.seconds if wizard.card and wizard.card.pad else None
+        if busy is Work.ENTERING and limit is not None:
+            # One number changes a second, and nothing else: a slow line has its bytes for that.
+            return f"... {_(COUNTDOWN, left=f'{max(0, limit - seconds):2}')}"
+        words = _(WORK_NAMES[busy])
+        dots = "." * (self._ticks % 3 + 1)
+        waited = f"  {seconds} s" if seconds >= SECONDS_TOLD else ""
+        return f"{dots:3} {words}{waited}"

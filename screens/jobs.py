@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from card.pin import Pin
-from card.port import Card, Readers, Slot, Tracer
+from card.port import Card, PadUse, Readers, Slot, Tracer, no_one
 from client.port import (
     Challenge,
     Service,
@@ -51,6 +51,13 @@ class Backends(Protocol):
 
     def modules(self) -> Collection[Module]:
         """The PKCS#11 modules of this machine, each with the cards that it is for.
+
+        Raises an error with a code where the settings cannot be read.
+        """
+        ...
+
+    def pads(self) -> PadUse:
+        """What is set for readers with keys of their own.
 
         Raises an error with a code where the settings cannot be read.
         """
@@ -237,6 +244,7 @@ def _opened(
         modules=backends.modules,
         seen=seen,
         anchors=backends.anchors(),
+        pads=backends.pads(),
     )
 
 
@@ -248,23 +256,37 @@ def accepted_by(service: ServiceDescription | None) -> set[str] | None:
 def on_table(card: Card) -> CardOnTable:
     """What the opened card told; its tries are read when the PIN is about to be asked for."""
     return CardOnTable(
-        card.reader, card.label, card.certificate, card.pin_rules, card.via, tries_left=None
+        card.reader,
+        card.label,
+        card.certificate,
+        card.pin_rules,
+        card.via,
+        tries_left=None,
+        pad=card.pin_pad,
     )
 
 
 def prove(
-    card: Card, service: Service, challenge: Challenge, pin: Pin, tries_shown: int | None
+    card: Card,
+    service: Service,
+    challenge: Challenge,
+    pin: Pin | None,
+    tries_shown: int | None,
+    *,
+    entered: Callable[[], None] = no_one,
 ) -> Verification:
     """One VERIFY, one signature, one verification; the PIN is wiped whatever happens.
 
+    No `pin`: it is entered on the reader's keys, and `entered` is called once the card took it.
     The message names this program's own idea of the origin, so a service in the middle gets a
-    token that is worth nothing elsewhere. Raises PinError, CardError, ClientError.
+    token that is worth nothing elsewhere. Raises PinError, PadError, CardError, ClientError.
     """
     try:
         message = signed_message(service.origin, challenge.nonce)
-        signature = card.sign(pin, message, tries_shown)
+        signature = card.sign(pin, message, tries_shown, entered)
     finally:
-        pin.wipe()
+        if pin is not None:
+            pin.wipe()
     return service.verify(
         challenge,
         card.certificate.der,

@@ -79,6 +79,14 @@ class SecretEntered(Message):
         return []
 
 
+class PadWanted(Message):
+    """Enter, where the PIN is entered on the reader's keys: let the reader ask for it."""
+
+
+class OtherKeysWanted(Message):
+    """The keyboard in place of the reader's keys, or back."""
+
+
 class FormLeft(Message):
     """The person looks at something else; `fields` is what stood in the form, without secrets."""
 

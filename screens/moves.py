@@ -20,6 +20,7 @@ from screens.wizard import (
     Wizard,
     Work,
     can_go_back,
+    keyboard_instead,
     placed,
 )
 
@@ -115,6 +116,7 @@ def read_card(wizard: Wizard, reader: str) -> Wizard:
         card=None,
         card_gone=False,
         challenge=None,
+        typed_here=False,
         failure=None,
     )
 
@@ -170,6 +172,23 @@ def prove(wizard: Wizard) -> Wizard:
     return replace(
         wizard, busy=Work.PROVING, failure=None, challenge=None, last_try_confirmed=False
     )
+
+
+def change_keys(wizard: Wizard) -> Wizard:
+    """From the reader's keys to the keyboard, or back, where that is free to choose."""
+    if not keyboard_instead(wizard):
+        return wizard
+    return replace(wizard, typed_here=not wizard.typed_here)
+
+
+def enter(wizard: Wizard) -> Wizard:
+    """Enter was pressed, and the reader asks for the PIN; the challenge is used up by it."""
+    return replace(prove(wizard), busy=Work.ENTERING)
+
+
+def entered(wizard: Wizard) -> Wizard:
+    """The card took what was entered on the reader; the rest is as with a PIN typed here."""
+    return replace(wizard, busy=Work.PROVING)
 
 
 def proved(wizard: Wizard, verification: Verification) -> Wizard:

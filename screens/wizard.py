@@ -16,7 +16,7 @@ from client.purpose import Purpose
 
 if TYPE_CHECKING:  # the first frame needs none of these
     from card.desk import Place
-    from card.port import HolderCertificate, PinRules, Slot, Via
+    from card.port import HolderCertificate, PinPad, PinRules, Slot, Via
     from client.port import Challenge, Receipt, ServiceDescription, Session, Verification
     from screens.offers import Offer, Plan, Transfer
 
@@ -61,6 +61,7 @@ class Work(StrEnum):
     INSTALLING = "installing"  # it
     READING = "reading"  # the card
     PREPARING = "preparing"  # challenge and tries, before the first digit
+    ENTERING = "entering"  # the PIN, on the reader's own keys
     PROVING = "proving"  # VERIFY, sign, verification
     REGISTERING = "registering"
     SIGNING_IN = "signing-in"
@@ -120,6 +121,7 @@ class CardOnTable:
     rules: PinRules
     via: Via
     tries_left: int | None  # unknown until the PIN step has asked for them
+    pad: PinPad | None = None  # the reader's own keys, where the PIN can be entered on them
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,7 @@ class Wizard:
     account: str = ""  # rebinding: the account that the challenge is for
     challenge: Challenge | None = None
     last_try_confirmed: bool = False  # a typed confirmation, for this one try
+    typed_here: bool = False  # on the keyboard, although the reader has keys of its own
     verification: Verification | None = None
     draft: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     refused_fields: frozenset[str] = frozenset()
@@ -177,9 +180,15 @@ class Wizard:
         return self.submission is not None
 
 
+# Half a package is worse than none; and only the reader itself can end an entry on its keys.
+_NOT_CANCELLED = frozenset({Work.INSTALLING, Work.ENTERING})
+# The PIN is on its way to the card, or may be: how that ends, the work itself tells.
+PIN_UNDER_WAY = frozenset({Work.ENTERING, Work.PROVING})
+
+
 def can_cancel(wizard: Wizard) -> bool:
-    """Not in the middle of an installation: half a package is worse than none."""
-    return wizard.busy is not None and wizard.busy is not Work.INSTALLING
+    """True when what runs can be stopped from here."""
+    return wizard.busy is not None and wizard.busy not in _NOT_CANCELLED
 
 
 def components_ready(wizard: Wizard) -> bool:
@@ -198,8 +207,29 @@ def category_matches(wizard: Wizard, category: str) -> bool:
     return wizard.card is not None and wizard.card.certificate.category == category
 
 
+def on_pad(wizard: Wizard) -> bool:
+    """True where the PIN is entered on the reader's keys."""
+    pad = wizard.card.pad if wizard.card is not None else None
+    return pad is not None and not (wizard.typed_here and pad.keyboard)
+
+
+def keyboard_instead(wizard: Wizard) -> bool:
+    """True where the person may choose between the reader's keys and the keyboard now."""
+    pad = wizard.card.pad if wizard.card is not None else None
+    return wizard.step is Step.PIN and wizard.busy is None and pad is not None and pad.keyboard
+
+
 def pin_allowed(wizard: Wizard) -> bool:
-    """True when a PIN may be typed now."""
+    """True when a PIN may be typed here now."""
+    return _entry_allowed(wizard) and not on_pad(wizard)
+
+
+def pad_allowed(wizard: Wizard) -> bool:
+    """True when the reader may ask for the PIN now."""
+    return _entry_allowed(wizard) and on_pad(wizard)
+
+
+def _entry_allowed(wizard: Wizard) -> bool:
     return (
         wizard.step is Step.PIN
         and wizard.busy is None
@@ -296,6 +326,7 @@ _CARD_LOST = (
     "card.reader.gone",
     "card.reset",
     "card.mute",
+    "card.pad.silent",
     "card.sign.mismatch",
     "pcsc.",
     "service.card.",

@@ -338,6 +338,12 @@ class WizardApp(App[int], inherit_bindings=False):
         with event.secret.wiped_on_error():  # a defect's frames would keep it
             self.engine.secret(event.secret)
 
+    def on_pad_wanted(self) -> None:
+        self.engine.enter_on_pad()
+
+    def on_other_keys_wanted(self) -> None:
+        self.engine.change_keys()
+
     def on_form_left(self, event: messages.FormLeft) -> None:
         self.engine.keep_draft(event.fields)
 

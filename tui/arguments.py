@@ -10,6 +10,7 @@ from typing import NoReturn
 from screens.language import Language
 
 WIDEST = 400  # columns of a complaint about the command line
+PADS = ("prefer", "only", "off")  # card.port.PadUse
 LANGUAGES = {"zh": Language.ZH, "en": Language.EN}
 
 
@@ -33,6 +34,7 @@ def _shared(absent: str | None) -> tuple[_Parser, _Parser, _Parser]:
     service.add_argument("--service", metavar="URL", help="https:// address of the service")
     service.add_argument("--ca", type=Path, metavar="FILE", help="trust this PEM file only")
     service.add_argument("--trace", type=Path, metavar="FILE", help="redacted APDU trace")
+    _pin_pad(service)
     supply = _Parser(add_help=False, argument_default=absent)
     supply.add_argument(
         "--components", type=Path, metavar="DIR", help="a folder of components, without internet"
@@ -157,11 +159,19 @@ def _support(
     explain.add_argument("text", nargs="+", metavar="TEXT", help="the message, or a part of it")
     decode = command("decode", "read a support code", common, asked)
     decode.add_argument("code", nargs="+", metavar="CODE", help="XXXX-XXXX-XXXX")
-    command("readers", "whose card of which kind lies in which reader", common, asked)
+    pads = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    _pin_pad(pads)
+    command("readers", "whose card of which kind lies in which reader", common, asked, pads)
     command("doctor", "look at everything that a binding needs", common, service, asked)
     report = command("report", "a text file for support, without any secret", common, service)
     report.add_argument("--output", type=Path, metavar="FILE", help="save it here, too")
     command("guide", "for support: the user's screens, and what to ask", common, service)
+
+
+def _pin_pad(options: _Parser) -> None:
+    options.add_argument(
+        "--pin-pad", choices=PADS, help="readers with keys: use them, use only them, or never"
+    )
 
 
 def _host_port(text: str) -> tuple[str, int]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from card.components import Finding
     from card.pkcs11.modules import Module
-    from card.port import Readers, Tracer
+    from card.port import PadUse, Readers, Tracer
     from client.components.supply import Supply
     from client.port import Service
     from screens.findings import ServiceChoice
@@ -39,9 +39,11 @@ class RealBackends:
         ca: Path | None = None,
         tracer: Tracer | None = None,
         supply: SupplyOptions | None = None,
+        pads: PadUse | None = None,
     ) -> None:
-        """`service` and `ca` are the command line's; what is None comes from the settings."""
+        """`service`, `ca` and `pads` are the command line's; None comes from the settings."""
         self._given = (service, ca)
+        self._pads = pads
         self._supply = supply or SupplyOptions()
         self._readers: Readers | None = None
         self._equipment: Equipment | None = None
@@ -84,6 +86,13 @@ class RealBackends:
 
         return find(load_modules())
 
+    def pads(self) -> PadUse:
+        if self._pads is not None:
+            return self._pads
+        from tui.settings import load_pads
+
+        return load_pads()
+
     def library(self) -> str:
         from card.components import Machine, library
 
@@ -100,7 +109,7 @@ class RealBackends:
         return self._equipment
 
     def apart(self) -> RealBackends:
-        return RealBackends(*self._given, self.tracer, self._supply)
+        return RealBackends(*self._given, self.tracer, self._supply, self._pads)
 
     def socket(self) -> Path | None:
         from card.pcsc_daemon import socket_path

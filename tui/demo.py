@@ -9,14 +9,15 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.scenarios import Scenario
+from tui.scenarios import Entry, Scenario
 
 if TYPE_CHECKING:
     from cryptography import x509
 
     from card.pkcs11.modules import Module
-    from card.port import Readers, Tracer
+    from card.port import PadUse, Readers, Tracer
     from card.virtual.card import VirtualCard
+    from card.virtual.pad import VirtualPad
     from card.virtual.readers import EmbeddedReaders
     from client.port import Service
     from client.sandbox.server import Sandbox
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from screens.troubleshooting.support_code import Attachment
     from tui.equipment import Equipment
 
+AT_THE_KEYS = 5.0  # seconds that the invented person takes on the reader's keys
 ACCOUNT = "demo-nurse"
 PASSWORD = "Demo-password-1"  # noqa: S105 - of an account that ends with the demo
 
@@ -76,6 +78,11 @@ class DemoBackends:
 
         return HttpsService(self.sandbox.url, ca_file=self.sandbox.ca_file)
 
+    def pads(self) -> PadUse:
+        from card.port import PadUse
+
+        return PadUse.PREFER
+
     def library(self) -> str:
         if self._scenario.pcsc is not None:
             error = self._scenario.pcsc()
@@ -120,10 +127,11 @@ class DemoBackends:
 
     @property
     def pin(self) -> str:
-        """The PIN that every demo card has; it is shown on the screen."""
+        """The PIN of the demo's cards; it is shown on the screen."""
         from card.virtual.profile import Profile
 
-        return Profile.named("ok").pin.value.decode()
+        profile = "digits" if self._scenario.pad else "ok"
+        return Profile.named(profile).pin.value.decode()
 
     def close(self) -> None:
         """Stop the service and remove everything it stored."""
@@ -135,6 +143,19 @@ class DemoBackends:
                 shutil.rmtree(self._folder, ignore_errors=True)
                 self._folder = None
 
+    def pad(self) -> VirtualPad | None:
+        """The reader's keys, with an invented person at them."""
+        from card.virtual.pad import Key, VirtualPad
+
+        match self._scenario.pad:
+            case Entry.TYPED:
+                return VirtualPad(self.pin.encode(), after=AT_THE_KEYS)
+            case Entry.CANCELLED:
+                return VirtualPad(Key.CANCEL, after=AT_THE_KEYS)
+            case Entry.TOO_LATE:
+                return VirtualPad(Key.NONE, after=None)
+        return None
+
     def _make_readers(self) -> EmbeddedReaders:
         from card.virtual.authority import Authority
         from card.virtual.card import VirtualCard
@@ -144,7 +165,7 @@ class DemoBackends:
         authority = Authority.load_or_create(self.folder / "authority")
         readers = EmbeddedReaders()
         for name, profile in self._scenario.readers:
-            readers.plug(name)
+            readers.plug(name, self.pad())
             if profile is not None:
                 card = VirtualCard(Profile.named(profile), authority)
                 self.cards.append(card)

@@ -160,6 +160,15 @@ class Engine:
     def confirm_last_try(self) -> None:
         self._become(moves.confirm_last_try(self.wizard))
 
+    def change_keys(self) -> None:
+        """The keyboard in place of the reader's keys, or back."""
+        self._become(moves.change_keys(self.wizard))
+
+    def enter_on_pad(self) -> None:
+        """Enter, where the PIN is entered on the reader's keys: one entry, one VERIFY at most."""
+        if wizard.pad_allowed(self.wizard):
+            self._prove(None)
+
     def secret(self, secret: Pin) -> None:
         """Enter on the PIN, or on the password. The buffer is spent or wiped, whatever happens."""
         now = self.wizard
@@ -270,24 +279,33 @@ class Engine:
         self._become(state)
         self._work(job, lambda now, outcome: moves.pin_ready(now, *outcome))
 
-    def _prove(self, pin: Pin) -> None:
+    def _prove(self, pin: Pin | None) -> None:
+        """With the PIN that was typed, or None: it is entered on the reader's keys."""
         from screens.jobs import prove
 
         challenge, card = self.wizard.challenge, self.wizard.card
         if challenge is None or card is None:
-            pin.wipe()
+            if pin is not None:
+                pin.wipe()
             return
+
+        def entered() -> None:
+            self._post(partial(self._apply, generation, moves.entered))
 
         def proved(now: Wizard, verification: Verification) -> Wizard:
             # Nothing asks it again. A module's process ends, and with it what the module keeps.
             self._jobs.submit(self._close_card)
             return moves.proved(now, verification)
 
-        self._become(moves.prove(self.wizard))
-        self._work(
-            lambda: prove(self._the_card(), self._the_service(), challenge, pin, card.tries_left),
-            proved,
-        )
+        self._become(moves.enter(self.wizard) if pin is None else moves.prove(self.wizard))
+        generation = self._generation + 1
+        shown = card.tries_left
+
+        def job() -> Verification:
+            card, service = self._the_card(), self._the_service()
+            return prove(card, service, challenge, pin, shown, entered=entered)
+
+        self._work(job, proved)
 
     def _register(self, submission: Submission) -> None:
         verification = self.wizard.verification
@@ -361,9 +379,9 @@ class Engine:
             self._prepare(now)
         elif now.busy is Work.CHECKING:  # something was installed
             self._check(now)
-        elif before.busy is Work.PROVING and now.card_gone:  # nor is it what was read of it
+        elif before.busy in wizard.PIN_UNDER_WAY and now.card_gone:  # nor is it what was read of it
             self._jobs.submit(self._forget_seen)
-        elif before.busy is Work.PROVING and wizard.after_failed_proof(now):
+        elif before.busy in wizard.PIN_UNDER_WAY and wizard.after_failed_proof(now):
             self._prepare(events.prepare_again(now))
 
     # --- what happens outside ---------------------------------------------------------------------

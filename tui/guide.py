@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from screens import moves
 from screens.guide.guide_screen import GuideScreen
 from screens.guide.states import signed_in, state
 from screens.language import Language
@@ -70,6 +71,12 @@ class Guide:
         self._next()
 
     def confirm_last_try(self) -> None:
+        self._next()
+
+    def change_keys(self) -> None:
+        self._stand(moves.change_keys(self.wizard))
+
+    def enter_on_pad(self) -> None:
         self._next()
 
     def secret(self, secret: Pin) -> None:

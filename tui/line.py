@@ -245,6 +245,7 @@ class LineMode:
         from screens.jobs import on_table, prove
 
         _ = self._say.words
+        pin: Pin | None
         challenge = service.challenge(purpose, account)
         tries = card.tries_left()
         self._state = replace(self._state, card=replace(on_table(card), tries_left=tries))
@@ -254,7 +255,21 @@ class LineMode:
         if tries == 1:
             self._confirm_last_try()
         host = service.origin.removeprefix("https://")
-        pin = self._pin(_("PIN, to let the card sign for {host}:", host=host))
+        pad = card.pin_pad
+        if pad is not None and (self._answers.pin_fd is None or not pad.keyboard):
+            pin = None
+            self._say.event(
+                "pad",
+                _(
+                    "Type the PIN on the reader, to let the card sign for {host}, then press its "
+                    "green key (OK). Its red key (C or X) stops it.",
+                    host=host,
+                ),
+                reader=card.reader,
+                seconds=pad.seconds,
+            )
+        else:
+            pin = self._pin(_("PIN, to let the card sign for {host}:", host=host))
         verification = prove(card, service, challenge, pin, tries)
         after = Step.SIGN_IN if purpose is Purpose.REBIND else Step.FORM
         self._state = replace(self._state, step=after)

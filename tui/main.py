@@ -18,7 +18,7 @@ from tui.terminal import (
 )
 
 if TYPE_CHECKING:
-    from card.port import Tracer
+    from card.port import PadUse, Tracer
     from screens.jobs import Backends
     from screens.troubleshooting.situation import Situation
     from tui.app import WizardApp
@@ -51,7 +51,9 @@ def _wizard(options: argparse.Namespace) -> int:
     _fit()
     from tui.backends import RealBackends
 
-    backends = RealBackends(options.service, options.ca, _tracer(options), _supply(options))
+    backends = RealBackends(
+        options.service, options.ca, _tracer(options), _supply(options), _pads(options)
+    )
     return _full_screen(_app(backends, options))
 
 
@@ -113,7 +115,7 @@ def _readers(options: argparse.Namespace) -> int:
     from tui.backends import RealBackends
     from tui.readers import list_readers
 
-    return list_readers(RealBackends(), _reporter(options))
+    return list_readers(RealBackends(pads=_pads(options)), _reporter(options))
 
 
 def _virtual_card(options: argparse.Namespace) -> int:
@@ -236,6 +238,14 @@ def _supply(options: argparse.Namespace) -> SupplyOptions:
     return SupplyOptions(options.components, tuple(options.component_key or ()))
 
 
+def _pads(options: argparse.Namespace) -> PadUse | None:
+    if options.pin_pad is None:
+        return None
+    from card.port import PadUse
+
+    return PadUse(options.pin_pad)
+
+
 def _fit() -> None:
     if not full_screen_possible():
         from tui.errors import TerminalUnfit
@@ -310,7 +320,7 @@ def _line_mode(options: argparse.Namespace, purpose: str) -> int:
         password_fd=getattr(options, "password_fd", None),
         confirm_last_try=options.confirm_last_try,
     )
-    backends = RealBackends(options.service, options.ca, _tracer(options))
+    backends = RealBackends(options.service, options.ca, _tracer(options), pads=_pads(options))
     mode = LineMode(backends, _reporter(options), answers)
     try:
         return mode.run(Purpose(purpose))

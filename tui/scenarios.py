@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from card.errors import CardError, PcscLibraryMissing, PcscServiceDenied, PcscServiceMissing
 from screens.language import N_
@@ -11,6 +12,14 @@ from screens.language import N_
 READER = "Demo Reader 00 00"
 SECOND_READER = "Demo Reader 01 00"
 ONE_CARD: tuple[tuple[str, str | None], ...] = ((READER, "ok"),)
+
+
+class Entry(Enum):
+    """What the demo's invented person does at a reader with keys."""
+
+    TYPED = "typed"
+    CANCELLED = "cancelled"
+    TOO_LATE = "too-late"
 
 
 @dataclass(frozen=True)
@@ -22,11 +31,16 @@ class Scenario:
     held: bool = False
     pcsc: Callable[[], CardError] | None = None
     service: str | None = None  # a fault of the sandbox, by its name
+    pad: Entry | None = None  # the readers have keys of their own
     missing: bool = False  # the card's module is not installed; with Enter it can be had
 
 
 def _card(profile: str, about: str) -> Scenario:
     return Scenario(about, readers=((READER, profile),))
+
+
+def _pad(entry: Entry, about: str) -> Scenario:
+    return Scenario(about, readers=((READER, "digits"),), pad=entry)
 
 
 def _service(fault: str, about: str) -> Scenario:
@@ -59,6 +73,9 @@ SCENARIOS: dict[str, Scenario] = {
     "two-cards": Scenario(
         N_("two readers, two cards"), readers=((READER, "nhi-card"), (SECOND_READER, "ok"))
     ),
+    "pin-pad": _pad(Entry.TYPED, N_("the PIN is typed on the reader's own keys")),
+    "pin-pad-cancelled": _pad(Entry.CANCELLED, N_("cancel is pressed on the reader")),
+    "pin-pad-late": _pad(Entry.TOO_LATE, N_("nobody types the PIN on the reader")),
     "held": Scenario(N_("another program holds the card"), held=True),
     "no-daemon": Scenario(N_("the PC/SC service does not run"), pcsc=PcscServiceMissing),
     "denied": Scenario(N_("the PC/SC service refuses this login"), pcsc=PcscServiceDenied),

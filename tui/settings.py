@@ -12,6 +12,7 @@ from tui.errors import FileUnusable
 
 if TYPE_CHECKING:
     from card.pkcs11.modules import Module
+    from card.port import PadUse
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,16 @@ def load_anchors() -> tuple[Path, ...]:
     if not isinstance(paths, list):
         raise FileUnusable(str(settings_file()))
     return tuple(Path(str(path)) for path in paths)
+
+
+def load_pads() -> PadUse:
+    """What becomes of readers with keys of their own: [card] pin_pad. Raises FileUnusable."""
+    from card.port import PadUse
+
+    try:
+        return PadUse(str(_stored("card").get("pin_pad", PadUse.PREFER)))
+    except ValueError as error:
+        raise FileUnusable(str(settings_file())) from error
 
 
 def _stored(name: str = "service") -> dict[str, object]:

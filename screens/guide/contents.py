@@ -45,6 +45,7 @@ _MEETS: Mapping[Step, tuple[str, ...]] = {
     ),
     Step.PIN: (
         "card.pin.",
+        "card.pad.",
         "card.removed",
         "card.reset",
         "card.sign.",
@@ -104,6 +105,7 @@ QUESTIONS: Mapping[Step, tuple[str, ...]] = {
     Step.PIN: (
         N_("How many tries are left? Do not tell me the PIN, not even its length."),
         N_("Are you sure of the PIN? If not, stop here: each wrong one costs a try."),
+        N_("Does the reader have keys of its own? Then the PIN is typed there, not here."),
         N_("Is the input method off, so that letters and digits are half width?"),
     ),
     Step.RESULT: (
@@ -137,6 +139,6 @@ def is_own(id: str) -> bool:
     return (
         family in _OWN
         and not id.startswith(_NOT_MET)
-        and not id.endswith(".cancelled")
+        and (not id.endswith(".cancelled") or id.startswith("card.pad."))
         and not rest[:4].isdecimal()  # the PC/SC library's own numbers
     )

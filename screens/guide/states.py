@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from card.port import CardCategory, HolderCertificate, PinRules, Slot, SlotState, Via
+from card.port import CardCategory, HolderCertificate, PinPad, PinRules, Slot, SlotState, Via
 from client.port import (
     CategoryOffer,
     Challenge,
@@ -127,6 +127,8 @@ def failing(step: Step, code: str, purpose: Purpose = Purpose.REGISTER) -> Wizar
         at = replace(at, slots=(), card=None)
     elif code.startswith(_NO_CARD):
         at = replace(at, card=None)
+    if code.startswith("card.pad.") and at.card is not None:
+        at = replace(at, card=replace(at.card, pad=PinPad(seconds=30)))
     if code == "card.pin.blocked" and at.card is not None:
         at = replace(at, card=replace(at.card, tries_left=0))
     return replace(at, failure=Failure(code))

@@ -14,6 +14,7 @@ import pytest
 from person import Person, at_the_wizard
 
 from card.port import SlotState
+from card.virtual.pad import VirtualPad
 from screens.frame import StepScreen
 from screens.language import Language, Words
 from screens.prose import Prose
@@ -83,6 +84,11 @@ async def release_card(person: Person) -> None:
     await person.again()
 
 
+async def right_pin_on_the_reader(person: Person) -> None:
+    """The next entry ends with the PIN; Enter asks the reader for it."""
+    person.backends.embedded.plug(READER, VirtualPad(person.backends.pin.encode()))
+
+
 async def verify_again(person: Person) -> None:
     """The proof is lost with its verification: the card is read and its PIN asked for again."""
     person.backends.sandbox.faults.clear()
@@ -135,13 +141,16 @@ TROUBLES = {
     ),
     "challenge-used": Expected("service.challenge.used", Step.PIN, pins=1, out=fresh_challenge),
     "card-revoked": Expected("service.card.revoked", Step.PIN, pins=1, out=fault_gone),
+    "pin-pad-cancelled": Expected("card.pad.cancelled", Step.PIN, out=right_pin_on_the_reader),
+    "pin-pad-late": Expected("card.pad.timeout", Step.PIN, out=right_pin_on_the_reader),
     "verification-expired": Expected(
         "service.verification.expired", Step.CARD, pins=1, out=verify_again, choice=REGISTER
     ),
     "session-expired": Expected("service.session.expired", Step.SIGN_IN, pins=1, out=fault_gone),
     **{name: Expected(code, Step.COMPONENTS) for name, code in SERVICE_AT_THE_CHECK.items()},
 }
-UNTROUBLED = {"ok", "two-readers", "two-cards"}  # the one card that can be used is picked
+# The one card that can be used is picked.
+UNTROUBLED = {"ok", "pin-pad", "two-readers", "two-cards"}
 COMPONENT_SCENARIOS = {
     name for name, scenario in SCENARIOS.items() if scenario.missing
 }  # test_component_step.py

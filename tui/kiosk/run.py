@@ -81,7 +81,12 @@ def wizard(settings: KioskSettings, board: Board, before: int | None) -> WizardA
     from tui.policy import Policy
 
     bare = bare_console()
-    backends = RealBackends(settings.service, settings.ca, supply=SupplyOptions(install=False))
+    backends = RealBackends(
+        settings.service,
+        settings.ca,
+        supply=SupplyOptions(install=False),
+        pads=settings.pin_pad,
+    )
     return WizardApp(
         backends,
         Language.EN if bare else settings.language,

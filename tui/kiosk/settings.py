@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from card.port import PadUse
 from screens.language import Language
 from screens.shell import Action
 from tui.errors import (
@@ -30,6 +31,7 @@ service = "https://report.example.invalid"     # the one service of this kiosk
 # ca = "/etc/hca-bind/service-ca.pem"          # trust this PEM file only
 # pcsc_socket = "/run/pcscd/pcscd.comm"        # where pcscd listens, if not there
 actions = ["register", "rebind", "troubleshooting"]
+pin_pad = "prefer"                             # readers with keys: prefer, only or off
 language = "zh"                                # zh or en; on the bare console always en
 idle = 90                                      # seconds without a key until a turn ends
 countdown = 20                                 # the last of them are counted down
@@ -48,6 +50,7 @@ class KioskSettings:
     ca: Path | None
     pcsc_socket: Path | None
     actions: frozenset[Action]
+    pin_pad: PadUse
     language: Language
     idle: int
     countdown: int
@@ -110,6 +113,7 @@ class _Table:
             ca=self._read("ca", self._file) if "ca" in self.table else None,
             pcsc_socket=self._read("pcsc_socket", Path) if "pcsc_socket" in self.table else None,
             actions=self._actions(),
+            pin_pad=self._read("pin_pad", PadUse, PadUse.PREFER),
             language=self._read("language", LANGUAGES.__getitem__, "zh"),
             idle=idle,
             countdown=countdown,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tui.kiosk.settings import KioskSettings
 
 SENDING = frozenset({Work.REGISTERING, Work.BINDING})
+WAITED_FOR = SENDING | {Work.ENTERING}  # somebody is there, though no key comes from here
 ENDING_SECONDS = 5.0  # from the end of a turn to the end of its process, sign-out included
 UNTOUCHED_SECONDS = 600.0  # a first screen that may only seem untouched: a paste without its end
 # Keys that come closer together are a key held down, a paste or a machine: hands rest now and then.
@@ -147,7 +148,7 @@ class Turn:
                 self._end(End.FINISHED)
             return
         now = self._clock()
-        if self._app.wizard.busy in SENDING:  # its outcome is waited for
+        if self._app.wizard.busy in WAITED_FOR:
             self._last_key = now
             return
         receipt = self._app.wizard.step is Step.RECEIPT

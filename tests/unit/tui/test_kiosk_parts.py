@@ -11,7 +11,7 @@ from textual import events
 from textual.geometry import Size
 
 from card.pin import Pin
-from card.port import HolderCertificate, PinRules, Slot, SlotState, Via
+from card.port import HolderCertificate, PadUse, PinRules, Slot, SlotState, Via
 from screens.kiosk import CountdownScreen, LeftCardScreen
 from screens.language import Language, Words
 from screens.shell import Action
@@ -229,6 +229,18 @@ def test_what_is_being_sent_is_waited_for_and_its_receipt_is_shown() -> None:
     assert person.app.ended in {End.IDLE, End.TIME_UP}
 
 
+def test_who_types_at_the_reader_is_there_though_no_key_comes() -> None:
+    person = Person()
+    person.presses("1")
+    person.app.wizard = replace(READ, step=Step.PIN, busy=Work.ENTERING)
+    person.waits(SETTINGS.idle + 100)
+    assert person.app.ended is None
+    assert not person.counted_down
+    person.app.wizard = replace(READ, step=Step.PIN)
+    assert person.waits(300) == SETTINGS.idle
+    assert person.app.ended == End.IDLE
+
+
 # --- a card from before --------------------------------------------------------------------------
 
 
@@ -350,6 +362,7 @@ def test_the_example_is_what_the_settings_are_when_left_out() -> None:
     assert example == read(Path("kiosk.toml"), {"service": example.service})
     assert example.actions == frozenset(Action)
     assert (example.language, example.administrator) == (Language.ZH, None)
+    assert example.pin_pad is PadUse.PREFER
 
 
 @pytest.mark.parametrize(
@@ -361,6 +374,8 @@ def test_the_example_is_what_the_settings_are_when_left_out() -> None:
         ("actions", ["quit"]),
         ("actions", "register"),
         ("language", "fr"),
+        ("pin_pad", "sometimes"),
+        ("pin_pad", True),
         ("idle", 1),
         ("idle", True),
         ("idle", "90"),
