@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run what the command line asks for and exit with its status."""
     keep_private()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # a library's remark on a card is no message for people
     sys.exit(run(sys.argv[1:]))
 
 
