@@ -94,7 +94,10 @@ def sign(issued: Issued, algorithm: int, block: bytes) -> bytes | None:
         size = key.key_size // 8
         if algorithm != RSA_2048 or len(block) != size or number >= modulus:
             return None
-        return pow(number, numbers.d, modulus).to_bytes(size, "big")
+        first = pow(number, numbers.dmp1, numbers.p)
+        second = pow(number, numbers.dmq1, numbers.q)  # RFC 8017 §5.1.2, 2b: a third of the time
+        height = (first - second) * numbers.iqmp % numbers.p
+        return (second + numbers.q * height).to_bytes(size, "big")
     if algorithm != P256 or len(block) != hashes.SHA256.digest_size:
         return None
     return key.sign(block, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
