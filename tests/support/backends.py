@@ -35,6 +35,7 @@ MESSAGE = b"m" * 64
 ACCEPTED = frozenset({"HPC"})
 PIV = 'kind = "piv"\n'
 HPC_ATR = 'kind = "foreign"\natr = "3BF91800008131FE4550565F4A3244303831B6"\n'
+DEVICE_REMOVED = "0x32"  # CKR_DEVICE_REMOVED
 FINAL_TRY, LOCKED = "20000", "40000"  # CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED
 
 
@@ -42,7 +43,8 @@ class Backend(Protocol):
     """One way to cards, with the card of one test in its reader.
 
     `counts`: it tells the tries before a PIN was wrong. `commands`: each APDU is our own. `right`
-    and `wrong`: PINs of its cards. `signs`: where the virtual card computes the signature.
+    and `wrong`: PINs of its cards. `signs`: where the virtual card computes the signature. `pace`:
+    from command to command where the card is pulled out at each; some take long.
     """
 
     counts: bool
@@ -50,9 +52,14 @@ class Backend(Protocol):
     right: bytes
     wrong: bytes
     signs: str
+    pace: int
 
     def insert(self, profile: str) -> None:
         """Put a card of this profile (TOML) in."""
+        ...
+
+    def insert_leaving(self, profile: str, number: int) -> None:
+        """The same, pulled out again at the card's (its module's) command of this number from 1."""
         ...
 
     def open(self) -> Card:
@@ -103,10 +110,15 @@ def _how(kind: str) -> tuple[bytes, bytes, str]:
     return b"Test-123", b"Test-124", "PSO"
 
 
+def _leaving(number: int) -> str:
+    return f'[[fault]]\nat = "#{number}"\nanswer = "remove"\n'
+
+
 class Embedded:
     """The virtual card in this process."""
 
     counts = commands = True
+    pace = 1
 
     def __init__(self, authority: Authority, kind: str = "") -> None:
         self._authority = authority
@@ -119,6 +131,9 @@ class Embedded:
     def insert(self, profile: str) -> None:
         self._card = VirtualCard(Profile.parse(self._kind + profile), self._authority)
         self._readers.insert(READER, self._card)
+
+    def insert_leaving(self, profile: str, number: int) -> None:
+        self.insert(profile + _leaving(number))
 
     def open(self) -> Card:
         return open_card(self._readers, READER, accepted=ACCEPTED)
@@ -164,6 +179,7 @@ class ThroughPcsc:
     """The virtual card in vpcd's reader, by our own APDUs through the real pcscd."""
 
     counts = commands = True
+    pace = 1
 
     def __init__(
         self, authority: Authority, stack: ExitStack, pcscd: Pcscd, kind: str = ""
@@ -180,6 +196,9 @@ class ThroughPcsc:
     def insert(self, profile: str) -> None:
         self._card = VirtualCard(Profile.parse(self._kind + profile), self._authority)
         self._lie()
+
+    def insert_leaving(self, profile: str, number: int) -> None:
+        self.insert(profile + _leaving(number))
 
     def _lie(self) -> None:
         assert self._card is not None
@@ -234,6 +253,7 @@ class ThroughOpenSC(ThroughPcsc):
     """The same card through OpenSC's PKCS#11 module."""
 
     counts = commands = False
+    pace = 4
 
     def insert(self, profile: str) -> None:
         super().insert(profile)
@@ -252,12 +272,14 @@ class ThroughSoftHsm:
     """A SoftHSM token for the vendor's card; its module counts C_Login into a file."""
 
     counts = commands = False
+    pace = 2
     right, wrong, signs = softhsm.PIN.encode(), softhsm.WRONG_PIN.encode(), ""
 
     def __init__(self, authority: Authority, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._authority = authority
         self._folder = folder
         self._environment = monkeypatch
+        self._tokens: dict[str, SoftToken] = {}  # by their profiles
         self._logins = folder / "logins"
         self._logins.touch()
         self._module = compile_module(
@@ -268,11 +290,21 @@ class ThroughSoftHsm:
     def insert(self, profile: str) -> None:
         """Its flags show what the profile's PIN says of tries; it counts none itself."""
         tries = Profile.parse(profile).pin.tries_left
-        token = SoftToken.create(self._folder, self._authority, profile)
+        if profile not in self._tokens:
+            folder = self._folder / str(len(self._tokens))
+            folder.mkdir()
+            self._tokens[profile] = SoftToken.create(folder, self._authority, profile)
+        token = self._tokens[profile]
         self._environment.setenv("SOFTHSM2_CONF", str(token.configuration))
         self._environment.setenv("LOGINS", str(self._logins))
         self._environment.setenv("FLAGS", {0: LOCKED, 1: FINAL_TRY}.get(tries, "0"))
         self._environment.delenv("UNRULY", raising=False)
+        self._logins.write_bytes(b"")
+
+    def insert_leaving(self, profile: str, number: int) -> None:
+        """A token in a file cannot be pulled out: its module says so of it from then on."""
+        self.insert(profile)
+        self._environment.setenv("UNRULY", f"{number} {DEVICE_REMOVED}")
 
     def open(self) -> Card:
         modules = (named(self._module),)

@@ -1,11 +1,12 @@
 /* SoftHSM's module with bad manners: what UNRULY asks for happens in place of the call.
  *
- *   UNRULY   "FUNCTION abort", "FUNCTION hang", "FUNCTION exit", "FUNCTION 0xRV"; empty: nothing
+ *   UNRULY   "FUNCTION abort", "FUNCTION hang", "FUNCTION exit", "FUNCTION 0xRV"; "N 0xRV": every
+ *            call from the Nth on; empty: nothing
  *   FLAGS    CKF_ flags that C_GetTokenInfo adds, in hexadecimal
  *   LOGINS   a file that gets one byte for every C_Login
  *
- * It talks on its standard output and error all the time. Only the types of the functions that
- * are wrapped are spelled out (PKCS#11 v2.40); SOFTHSM is the module behind it.
+ * It talks on its standard output and error all the time. SOFTHSM is the module behind it. Six
+ * words are handed on to every function, however many it takes: the others pass unseen.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -18,18 +19,23 @@ typedef number (*function)(void);
 struct list { unsigned char version[2]; function functions[68]; };
 struct token_info { char text[96]; number flags; };
 
-enum { INITIALIZE = 0, SLOT_LIST = 4, TOKEN_INFO = 6, LOGIN = 18, SIGN = 43 };
+enum { TOKEN_INFO = 6, LOGIN = 18 }; /* places in CK_FUNCTION_LIST (PKCS#11 v2.40) */
 static struct list own;
 static struct list *real;
 
 static number misbehave(const char *name)
 {
+	static unsigned long calls;
 	const char *wish = getenv("UNRULY");
+	char *behind;
 	size_t length = strlen(name);
 
 	printf("%s was called\n", name);
 	fprintf(stderr, "%s was called\n", name);
 	fflush(stdout);
+	calls++;
+	if (wish && *wish >= '0' && *wish <= '9')
+		return calls < strtoul(wish, &behind, 10) ? 0 : strtoul(behind, NULL, 16);
 	if (!wish || strncmp(wish, name, length) || wish[length] != ' ')
 		return 0;
 	wish += length + 1;
@@ -42,45 +48,43 @@ static number misbehave(const char *name)
 	return strtoul(wish, NULL, 16);
 }
 
-static number initialize(void *arguments)
-{
-	number wrong = misbehave("C_Initialize");
-	return wrong ? wrong : ((number (*)(void *))real->functions[INITIALIZE])(arguments);
-}
+#define WORDS number a, number b, number c, number d, number e, number f
+#define PASS(index) ((number (*)(WORDS))real->functions[index])(a, b, c, d, e, f)
+#define WRAPPED(index, name) \
+	static number wrapped_##index(WORDS) \
+	{ \
+		number wrong = misbehave(name); \
+		return wrong ? wrong : PASS(index); \
+	}
+WRAPPED(0, "C_Initialize")
+WRAPPED(4, "C_GetSlotList")
+WRAPPED(5, "C_GetSlotInfo")
+WRAPPED(7, "C_GetMechanismList")
+WRAPPED(12, "C_OpenSession")
+WRAPPED(24, "C_GetAttributeValue")
+WRAPPED(26, "C_FindObjectsInit")
+WRAPPED(27, "C_FindObjects")
+WRAPPED(42, "C_SignInit")
+WRAPPED(43, "C_Sign")
 
-static number slot_list(unsigned char present, number *slots, number *count)
-{
-	number wrong = misbehave("C_GetSlotList");
-	return wrong ? wrong : ((number (*)(unsigned char, number *, number *))
-		real->functions[SLOT_LIST])(present, slots, count);
-}
-
-static number token_info(number slot, struct token_info *info)
+static number token_info(WORDS)
 {
 	const char *flags = getenv("FLAGS");
-	number result = ((number (*)(number, struct token_info *))
-		real->functions[TOKEN_INFO])(slot, info);
+	number wrong = misbehave("C_GetTokenInfo");
+	number result = wrong ? wrong : PASS(TOKEN_INFO);
 	if (!result && flags)
-		info->flags |= strtoul(flags, NULL, 16);
+		((struct token_info *)b)->flags |= strtoul(flags, NULL, 16);
 	return result;
 }
 
-static number login(number session, number user, char *pin, number length)
+static number login(WORDS)
 {
 	number wrong;
 	FILE *logins = fopen(getenv("LOGINS"), "a");
 	fputc('.', logins);
 	fclose(logins);
 	wrong = misbehave("C_Login");
-	return wrong ? wrong : ((number (*)(number, number, char *, number))
-		real->functions[LOGIN])(session, user, pin, length);
-}
-
-static number sign(number session, char *data, number size, char *signature, number *length)
-{
-	number wrong = misbehave("C_Sign");
-	return wrong ? wrong : ((number (*)(number, char *, number, char *, number *))
-		real->functions[SIGN])(session, data, size, signature, length);
+	return wrong ? wrong : PASS(LOGIN);
 }
 
 number C_GetFunctionList(struct list **functions)
@@ -91,11 +95,10 @@ number C_GetFunctionList(struct list **functions)
 	if (result)
 		return result;
 	own = *real;
-	own.functions[INITIALIZE] = (function)initialize;
-	own.functions[SLOT_LIST] = (function)slot_list;
+#define WRAP(index) own.functions[index] = (function)wrapped_##index
+	WRAP(0); WRAP(4); WRAP(5); WRAP(7); WRAP(12); WRAP(24); WRAP(26); WRAP(27); WRAP(42); WRAP(43);
 	own.functions[TOKEN_INFO] = (function)token_info;
 	own.functions[LOGIN] = (function)login;
-	own.functions[SIGN] = (function)sign;
 	*functions = &own;
 	return 0;
 }
