@@ -153,6 +153,7 @@ class PcscReaders:
         self._cancelled = False
         self._return = ServiceReturn(socket_path())
         self._pnp = True
+        self._pnp_state = 0
 
     def slots(self) -> tuple[Slot, ...]:
         return _slots(self._look(self._work))
@@ -278,8 +279,7 @@ class PcscReaders:
         """Block until something differs from `seen`; the return code."""
         states = [(reader, state & ~_STATE_CHANGED) for reader, state, _ in seen]
         if self._pnp:
-            # Windows compares the number of readers with the one given here.
-            states.append((PNP, len(seen) << 16))
+            states.append((PNP, self._pnp_state))
         elif not states:
             with self._noticed:
                 self._noticed.wait_for(lambda: self._cancelled, LOOK_OFTEN / 1000)
@@ -288,8 +288,11 @@ class PcscReaders:
         patience = LOOK_AGAIN if self._pnp else LOOK_OFTEN
         status, results = _split(self.scard.SCardGetStatusChange(handle, patience, states))
         self._stop_if_cancelled(self._watch)
-        if self._pnp and status == Code.OK:
+        if self._pnp and status in (Code.OK, Code.TIMEOUT):
+            # Its upper half counts the readers (Windows) or their comings and goings (pcsc-lite
+            # from 2.4 on): given back, it tells of what happened before the next call.
             name, state, _ = results[0][-1]
+            self._pnp_state = state & ~_STATE_CHANGED
             self._pnp = not (name == PNP and state & _STATE_UNKNOWN)
         return status
 
