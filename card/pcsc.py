@@ -37,7 +37,9 @@ from card.port import Connection, Control, Slot, SlotState
 
 PNP = "\\\\?PnP?\\Notification"  # the pseudo reader that changes when a reader comes or goes
 LOOK_AGAIN = 60_000  # ms; pcsc-lite can miss a reader that came between listing and waiting
-LOOK_OFTEN = 1_000  # ms; where the system knows no such pseudo reader (macOS)
+# ms; where the system knows no such pseudo reader (macOS), and while another program holds a card:
+# pcsc-lite can wake its clients before it has written down that the card is free.
+LOOK_OFTEN = 1_000
 # Seconds between two SCardCancel, until the waiting thread has noticed: long enough for a busy
 # machine to let it run, because a second one that comes after the wait disturbs the context.
 CANCEL_EVERY = 0.2
@@ -285,7 +287,8 @@ class PcscReaders:
                 self._noticed.wait_for(lambda: self._cancelled, LOOK_OFTEN / 1000)
             return Code.TIMEOUT
         handle = self._watch.establish()
-        patience = LOOK_AGAIN if self._pnp else LOOK_OFTEN
+        held = any(state & _STATE_EXCLUSIVE for _, state in states)
+        patience = LOOK_AGAIN if self._pnp and not held else LOOK_OFTEN
         status, results = _split(self.scard.SCardGetStatusChange(handle, patience, states))
         self._stop_if_cancelled(self._watch)
         if self._pnp and status in (Code.OK, Code.TIMEOUT):
