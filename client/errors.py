@@ -310,6 +310,91 @@ class ClientCancelled(ClientError):
     code = "net.cancelled"
 
 
+# --- whether the card's certificate was revoked -------------------------------------------------
+
+
+class RevocationError(ClientError):
+    """The certificate was revoked, or nobody could say that it was not; told before any PIN."""
+
+
+@dataclass(eq=False)
+class CertificateRevoked(RevocationError):
+    """For good. `since` is an ISO 8601 date in UTC, `reason` as RFC 5280 §5.3.1 names it."""
+
+    code = "revocation.revoked"
+    since: str
+    reason: str | None  # where it is told
+
+
+@dataclass(eq=False)
+class CertificateOnHold(RevocationError):
+    """Revoked with the reason certificateHold, which its issuer can lift again."""
+
+    code = "revocation.on-hold"
+    since: str
+
+
+@dataclass(eq=False)
+class CertificateUnknown(RevocationError):
+    """The responder does not know the certificate."""
+
+    code = "revocation.unknown"
+    host: str
+
+
+@dataclass(eq=False)
+class ResponderUnavailable(RevocationError):
+    """No answer in time, or one that says to come back later."""
+
+    code = "revocation.unavailable"
+    retriable = True
+    host: str
+
+
+@dataclass(eq=False)
+class RevocationMalformed(RevocationError):
+    """An answer that is none: unreadable, too large, redirected, or about something else."""
+
+    code = "revocation.malformed"
+    host: str
+
+
+@dataclass(eq=False)
+class RevocationForged(RevocationError):
+    """Signed neither by the certificate's issuer nor by a responder that it appointed."""
+
+    code = "revocation.signature"
+    host: str
+
+
+@dataclass(eq=False)
+class RevocationStale(RevocationError):
+    """Properly signed, but for another time than now by this computer's clock."""
+
+    code = "revocation.stale"
+    host: str
+
+
+@dataclass(eq=False)
+class RevocationUnsupported(RevocationError):
+    """A kind of answer that is not judged here, such as a list of other certificates only."""
+
+    code = "revocation.unsupported"
+    host: str
+
+
+class RevocationUnnamed(RevocationError):
+    """The certificate names no place that could be asked in the way the service wants."""
+
+    code = "revocation.unnamed"
+
+
+class IssuerUnknown(RevocationError):
+    """No trust anchor issued the certificate, so nobody's answer about it could be verified."""
+
+    code = "revocation.issuer"
+
+
 # --- components: the list of them, and the files ------------------------------------------------
 
 

@@ -7,14 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from client.address import Address, parse_address
+from client.call import Call
 from client.errors import (
-    ClientCancelled,
     ClientError,
     ReceiptUnknown,
     RequestInvalid,
@@ -23,7 +22,6 @@ from client.errors import (
     ServiceOrigin,
     ServiceVersion,
     SessionExpired,
-    TimedOut,
 )
 from client.port import Challenge, Receipt, ServiceDescription, Session, Verification
 from client.purpose import Purpose
@@ -46,19 +44,6 @@ HEADERS = {
 
 Wire = TypeVar("Wire")
 Port = TypeVar("Port")
-
-
-@dataclass(eq=False)
-class _Call:
-    """One public call under way: until when, and whether someone cancelled it."""
-
-    until: float  # time.monotonic
-    cancelled: bool = False
-    news: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def left(self) -> float:
-        return max(0.0, self.until - time.monotonic())
 
 
 class HttpsService:
@@ -91,7 +76,7 @@ class HttpsService:
         self._lock = threading.Lock()
         self._context: ssl.SSLContext | None = None
         self._idle: list[Line] = []
-        self._calls: list[_Call] = []
+        self._calls: list[Call] = []
 
     @property
     def origin(self) -> str:
@@ -173,8 +158,7 @@ class HttpsService:
         with self._lock:
             calls = tuple(self._calls)
         for call in calls:
-            call.cancelled = True
-            call.news.set()
+            call.cancel()
 
     def close(self) -> None:
         self.cancel()
@@ -229,8 +213,8 @@ class HttpsService:
                 wipe(request.body)
 
     @contextmanager
-    def _call(self) -> Iterator[_Call]:
-        call = _Call(until=time.monotonic() + self._deadline)
+    def _call(self) -> Iterator[Call]:
+        call = Call(until=time.monotonic() + self._deadline)
         with self._lock:
             self._calls.append(call)
         try:
@@ -239,40 +223,12 @@ class HttpsService:
             with self._lock:
                 self._calls.remove(call)
 
-    def _exchange(self, call: _Call, request: Request, success: int) -> Answer:
-        """One exchange in a thread of its own, so that nothing can outlast the person's patience.
-
-        A name lookup cannot be interrupted and a slow answer may come byte by byte; both are left
-        behind when the call is cancelled or its time is up, and their connection with them.
-        """
+    def _exchange(self, call: Call, request: Request, success: int) -> Answer:
         from client.failures import from_answer
+        from client.line import ANSWER_LIMIT
 
-        if call.cancelled:
-            raise ClientCancelled
         line = self._take_line()
-        outcome: list[Answer | BaseException] = []
-
-        def work() -> None:
-            try:
-                outcome.append(line.send(request, min(self._timeout, call.left) or 0.001))
-            except BaseException as error:  # noqa: BLE001 - raised in the calling thread
-                outcome.append(error)
-            call.news.set()
-            if line.abandoned:
-                line.close()
-
-        threading.Thread(target=work, name="hca-bind-https", daemon=True).start()
-        call.news.wait(call.left)
-        if call.cancelled or not outcome:
-            line.abandon()
-            if outcome:
-                line.close()
-            raise ClientCancelled if call.cancelled else TimedOut(self._address.host)
-        call.news.clear()
-        answer = outcome[0]
-        if isinstance(answer, BaseException):
-            line.close()
-            raise answer
+        answer = call.exchange(line, request, self._timeout, ANSWER_LIMIT)
         with self._lock:
             self._idle.append(line)
         expected = "" if success == 204 else "application/json"

@@ -69,10 +69,17 @@ class Line:
             limits=httpx.Limits(max_connections=1, keepalive_expiry=IDLE),
         )
 
-    def send(self, request: Request, timeout: float) -> Answer:
-        """One exchange; no step of it waits longer than `timeout` seconds. Raises ClientError."""
+    @property
+    def host(self) -> str:
+        return self._host
+
+    def send(self, request: Request, timeout: float, limit: int = ANSWER_LIMIT) -> Answer:
+        """One exchange; no step of it waits longer than `timeout` seconds.
+
+        Raises ClientError: ServiceNonsense for a body of more than `limit` bytes.
+        """
         with self.stream(request, timeout) as response:
-            return self._read(response)
+            return self._read(response, limit)
 
     @contextmanager
     def stream(self, request: Request, timeout: float) -> Iterator[httpx.Response]:
@@ -86,7 +93,7 @@ class Line:
             with self._client.stream(
                 request.method,
                 self._origin + request.path,
-                headers={**request.headers, **_framing(request.body)},
+                headers={**_framing(request.body), **request.headers},
                 content=None if request.body is None else self._content(request.body),
                 timeout=httpx.Timeout(timeout),
                 extensions={"trace": self._trace},
@@ -159,11 +166,11 @@ class Line:
         if left:
             raise ConnectionLost(self._host)
 
-    def _read(self, response: httpx.Response) -> Answer:
+    def _read(self, response: httpx.Response, limit: int) -> Answer:
         body = bytearray()
         for part in self.body_parts(response):
             body += part
-            if len(body) > ANSWER_LIMIT:
+            if len(body) > limit:
                 raise ServiceNonsense
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         seconds = response.headers.get("retry-after", "")

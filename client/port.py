@@ -64,6 +64,14 @@ class CategoryOffer:
     label: Label
 
 
+class Revocation(StrEnum):
+    """How the service wants a card's certificate looked up before the PIN."""
+
+    NONE = "none"  # not at all: no request about it leaves this computer
+    OCSP = "ocsp"  # RFC 6960, at the responder that the certificate names
+    CRL = "crl"  # RFC 5280 §5, the list that the certificate names
+
+
 @dataclass(frozen=True)
 class ServiceDescription:
     name: Label
@@ -73,6 +81,12 @@ class ServiceDescription:
     categories: tuple[CategoryOffer, ...]
     algorithms: tuple[str, ...]  # JWA names, RS256 first
     account_form: tuple[FormField, ...]
+    revocation: Revocation = Revocation.NONE
+
+    @property
+    def wants_look_up(self) -> bool:
+        """Whether a card's certificate is looked up before its PIN."""
+        return self.revocation is not Revocation.NONE
 
 
 @dataclass(frozen=True)

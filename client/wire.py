@@ -71,6 +71,7 @@ class Description(Struct, frozen=True):
     categories: Annotated[tuple[Category, ...], Meta(min_length=1, max_length=20)]
     algorithms: Annotated[tuple[Algorithm, ...], Meta(min_length=1, max_length=9)]
     account_form: Annotated[tuple[FormField, ...], Meta(max_length=64)]
+    revocation: port.Revocation = port.Revocation.NONE
 
 
 class ChallengeRequest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -155,6 +156,7 @@ def description(wire: Description) -> port.ServiceDescription:
         categories=tuple(port.CategoryOffer(c.id, _label(c.label)) for c in wire.categories),
         algorithms=wire.algorithms,
         account_form=tuple(_field(field) for field in wire.account_form),
+        revocation=wire.revocation,
     )
 
 

@@ -36,7 +36,7 @@ from client.errors import (
     VerificationUnknown,
 )
 from client.form import accepts
-from client.port import FieldKind, FormField
+from client.port import FieldKind, FormField, Revocation
 from client.purpose import Purpose
 from client.sandbox.faults import Fault
 from client.sandbox.form import ACCOUNT, ACCOUNT_FORM, PASSWORD
@@ -47,7 +47,7 @@ from client.validator import ALGORITHMS, Expectation, validate
 if TYPE_CHECKING:
     from cryptography import x509
 
-CONTRACT_VERSION = "1.0.0"
+CONTRACT_VERSION = "1.1.0"
 CHALLENGE_LIFE = timedelta(minutes=5)
 VERIFICATION_LIFE = timedelta(minutes=30)  # time to fill in the form
 SESSION_LIFE = timedelta(minutes=30)
@@ -87,6 +87,7 @@ class Rules:
     roots: tuple[x509.Certificate, ...]
     faults: AbstractSet[Fault]
     form: tuple[FormField, ...] = ACCOUNT_FORM
+    revocation: Revocation = Revocation.NONE  # what it asks of its clients
 
     def describe(self, case: Case) -> wire.Description:
         wrong_clock = timedelta(hours=1) if Fault.CLOCK in self.faults else timedelta()
@@ -100,6 +101,7 @@ class Rules:
             categories=CATEGORIES,
             algorithms=ALGORITHMS,
             account_form=tuple(_published(field) for field in self.form),
+            revocation=self.revocation,
         )
 
     def challenge(self, case: Case, request: wire.ChallengeRequest) -> wire.Challenge:

@@ -17,7 +17,7 @@ from screens.troubleshooting.catalogue import Condition, Entry, Fixer, entries, 
 from screens.troubleshooting.support_code import registry
 from tui.errors import AppError
 
-OWN = frozenset({"app", "card", "component", "net", "sandbox", "service"})
+OWN = frozenset({"app", "card", "component", "net", "revocation", "sandbox", "service"})
 PROGRAM = frozenset({"app.unexpected"})
 STEP_COLUMNS, STEP_LINES = 75, 2  # of 80, less the number and the margin
 # What other programs report, by source: a code, or a first and a last one.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.address import parse_address
+from client.address import parse_address, parse_resource
 from client.errors import AddressInvalid
 
 
@@ -56,3 +56,41 @@ def test_what_is_no_address(url: str) -> None:
         parse_address(url)
     assert "secret" not in caught.value.host
     assert "\x1b" not in caught.value.host
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "path"),
+    [
+        ("http://ca.example", "http://ca.example", "/"),
+        ("HTTP://CA.example:80/ocsp", "http://ca.example", "/ocsp"),
+        ("http://ca.example:8080/a/b?c=d", "http://ca.example:8080", "/a/b?c=d"),
+        ("https://ca.example/list.crl#x", "https://ca.example", "/list.crl"),
+        ("http://[::1]:80/", "http://[::1]", "/"),
+    ],
+)
+def test_resources(url: str, origin: str, path: str) -> None:
+    address, found = parse_resource(url)
+    assert (address.origin, found) == (origin, path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ca.example/ocsp",
+        "ldap://ca.example/cn=x",
+        "ftp://ca.example/",
+        "file:///etc/passwd",
+        "http:///ocsp",
+        "http://user@ca.example/",
+        "http://ca.example:0/",
+        "http://ca.example:port/",
+        "http://ca.example/a b",
+        "http://ca.example/\r\nX: y",
+        "http://ca.example/\x1b",
+        "http://測試.example/",
+    ],
+)
+def test_what_is_no_resource(url: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - also of urllib
+        parse_resource(url)
