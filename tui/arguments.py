@@ -100,6 +100,9 @@ def parser() -> argparse.ArgumentParser:
     card.add_argument("--vpcd", required=True, type=_host_port, metavar="HOST:PORT")
     card.add_argument("--profile", default="ok", metavar="NAME|FILE", help="the card, as TOML")
     card.add_argument("--authority", type=Path, metavar="DIR", help="keep the test CA here")
+    card.add_argument(
+        "--responder", metavar="URL", help="where its certificate says to ask: URL/ocsp, URL/crl"
+    )
 
     _sandbox(command, common)
     _support(command, common, service)
@@ -122,6 +125,18 @@ def _sandbox(command: Callable[..., _Parser], common: _Parser) -> None:
     sandbox.add_argument("--card-ca", type=Path, metavar="FILE", help="CAs whose cards it accepts")
     sandbox.add_argument(
         "--fault", action="append", default=[], metavar="NAME", help="see demo --scenario list"
+    )
+    sandbox.add_argument(
+        "--revocation",
+        choices=("none", "ocsp", "crl"),
+        default="none",
+        help="how clients must look a card's certificate up before the PIN",
+    )
+    sandbox.add_argument(
+        "--responder",
+        type=int,
+        metavar="N",
+        help="answer OCSP and offer the CRL on this http port, for the CA with a key in --card-ca",
     )
     sandbox.add_argument("--account", metavar="NAME", help="make an account to sign in to")
     sandbox.add_argument("--password-fd", type=int, metavar="N", help="read its password there")

@@ -128,11 +128,12 @@ def _virtual_card(options: argparse.Namespace) -> int:
     host, port = options.vpcd
     path = Path(options.profile)
     profile = Profile.load(path) if path.exists() else Profile.named(options.profile)
-    vpcd.run(host, port, profile, options.authority)
+    vpcd.run(host, port, profile, options.authority, options.responder)
     return 0
 
 
 def _sandbox(options: argparse.Namespace) -> int:
+    from client.port import Revocation
     from client.sandbox import server
     from client.sandbox.faults import Fault
 
@@ -143,7 +144,15 @@ def _sandbox(options: argparse.Namespace) -> int:
         with read_secret(options.password_fd).spend() as password:
             account = (options.account, bytes(password))
     faults = {fault for fault in Fault if fault in options.fault}
-    server.run(options.port, options.data, options.card_ca, faults, account)
+    server.run(
+        options.port,
+        options.data,
+        options.card_ca,
+        faults,
+        account,
+        revocation=Revocation(options.revocation),
+        responder_port=options.responder,
+    )
     return 0
 
 

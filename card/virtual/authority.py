@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from card.errors import ProfileInvalid
 from card.port import CardCategory
-from card.virtual import der
+from card.virtual import der, register
 from card.virtual.profile import CertificateProfile, KeyProfile, KeyType, Profile
 
 if TYPE_CHECKING:
@@ -60,11 +60,17 @@ class Issued:
 
 @dataclass(frozen=True, eq=False)
 class Authority:
-    """A root, and the issuing CA below it; the root's key is thrown away at once."""
+    """A root, and the issuing CA below it; the root's key is thrown away at once.
+
+    `directory`: where it keeps a register of what it issues. `responder`: the http:// address
+    that its certificates name, with /ocsp and /crl, for those who ask whether they were revoked.
+    """
 
     key: RSAPrivateKey
     issuing: x509.Certificate
     root: x509.Certificate
+    directory: Path | None = None
+    responder: str | None = None
 
     @staticmethod
     def create() -> Authority:
@@ -83,7 +89,7 @@ class Authority:
         )
 
     @staticmethod
-    def load_or_create(directory: Path) -> Authority:
+    def load_or_create(directory: Path, responder: str | None = None) -> Authority:
         """The test CA kept in `directory`, made there by the first of any number of processes.
 
         The file holds a private key and is for its owner alone (mode 0600).
@@ -94,9 +100,10 @@ class Authority:
             if not file.exists():
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 _publish(file, Authority.create()._pem())
-            return Authority._parse(file.read_bytes())
+            loaded = Authority._parse(file.read_bytes())
         except (OSError, ValueError) as error:
             raise ProfileInvalid("authority") from error
+        return replace(loaded, directory=directory, responder=responder)
 
     @staticmethod
     def _parse(pem: bytes) -> Authority:
@@ -146,7 +153,7 @@ class Authority:
         return self.issuing.public_bytes(Encoding.DER)
 
     def issue(self, profile: Profile) -> Issued:
-        """A new key and its certificate, as `profile` wants them."""
+        """A new key and its certificate, as `profile` wants them. Raises ProfileInvalid."""
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.serialization import Encoding
@@ -177,7 +184,15 @@ class Authority:
         if wanted.client_auth:
             usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
             builder = builder.add_extension(usage, critical=False)
-        certificate = builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.DER)
+        for extension in _places(self.responder):
+            builder = builder.add_extension(extension, critical=False)
+        signed = builder.sign(self.key, hashes.SHA256())
+        if self.directory is not None:
+            try:
+                register.enter(self.directory, signed, wanted.status)
+            except OSError as error:
+                raise ProfileInvalid("authority") from error
+        certificate = signed.public_bytes(Encoding.DER)
         return Issued(key, _loosen(certificate) if wanted.malformed else certificate)
 
 
@@ -275,6 +290,21 @@ def _usage(**bits: bool) -> x509.KeyUsage:
         "decipher_only",
     )
     return x509.KeyUsage(**{name: bits.get(name, False) for name in names})
+
+
+def _places(
+    responder: str | None,
+) -> tuple[x509.AuthorityInformationAccess, x509.CRLDistributionPoints] | tuple[()]:
+    """Where to ask whether a certificate was revoked (RFC 5280 §4.2.1.13, §4.2.2.1)."""
+    from cryptography import x509
+    from cryptography.x509.oid import AuthorityInformationAccessOID
+
+    if responder is None:
+        return ()
+    ocsp, crl = (x509.UniformResourceIdentifier(f"{responder}/{way}") for way in ("ocsp", "crl"))
+    access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, ocsp)
+    point = x509.DistributionPoint([crl], relative_name=None, reasons=None, crl_issuer=None)
+    return x509.AuthorityInformationAccess([access]), x509.CRLDistributionPoints([point])
 
 
 def _subject_type(category: CardCategory) -> x509.UnrecognizedExtension:

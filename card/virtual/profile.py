@@ -33,6 +33,14 @@ class KeyType(StrEnum):
     EC = "EC"  # P-256
 
 
+class Status(StrEnum):
+    """What the test CA has to say of the certificate, where somebody asks."""
+
+    GOOD = "good"
+    REVOKED = "revoked"
+    ON_HOLD = "on-hold"
+
+
 class Trouble(StrEnum):
     """What can happen to a command in place of its answer."""
 
@@ -127,6 +135,7 @@ class CertificateProfile:
     client_auth: bool = False  # an extendedKeyUsage with clientAuth
     malformed: bool = False  # BER that is not DER
     compressed: bool = False  # PIV: kept as gzip
+    status: Status = Status.GOOD  # for whom the CA's register is asked
 
     def validity(self) -> tuple[datetime, datetime]:
         """notBefore and notAfter, in UTC."""
@@ -283,6 +292,7 @@ def _certificate(table: _Table) -> CertificateProfile:
         client_auth=table.take("client_auth", _flag, default.client_auth),
         malformed=table.take("malformed", _flag, default.malformed),
         compressed=table.take("compressed", _flag, default.compressed),
+        status=table.take("status", _one_of(Status), default.status),
     )
     not_before, not_after = certificate.validity()
     if not_after < not_before:

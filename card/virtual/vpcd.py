@@ -26,16 +26,18 @@ def run(
     port: int,
     profile: Profile,
     authority_directory: Path | None = None,
-    stop: threading.Event | None = None,
+    responder: str | None = None,
 ) -> None:
     """Make the card and `serve` it; its CA is kept in `authority_directory`, or forgotten.
+
+    `responder`: see `Authority`; a CA that is forgotten has none.
 
     Raises ProfileInvalid("authority"), VpcdUnreachable.
     """
     authority = None
     if authority_directory is not None:
-        authority = Authority.load_or_create(authority_directory)
-    serve(VirtualCard(profile, authority), host, port, stop)
+        authority = Authority.load_or_create(authority_directory, responder)
+    serve(VirtualCard(profile, authority), host, port)
 
 
 def serve(card: VirtualCard, host: str, port: int, stop: threading.Event | None = None) -> None:

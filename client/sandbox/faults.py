@@ -34,6 +34,13 @@ class Fault(StrEnum):
     SESSION_EXPIRED = "session-expired"
     CARD_REVOKED = "card-revoked"
     CARD_REFUSED = "card-category"
+    # the responder that certificates name
+    STATUS_DOWN = "status-down"  # 503
+    STATUS_BUSY = "status-busy"  # "try later"
+    STATUS_SLOW = "status-slow"  # the right answer, a minute late
+    STATUS_NONSENSE = "status-nonsense"  # a web page
+    STATUS_STALE = "status-stale"  # the right answer of last week
+    STATUS_FORGED = "status-forged"  # signed by somebody else in its name
     # the list of components
     MANIFEST_MISSING = "manifest-missing"
     MANIFEST_TAMPERED = "manifest-tampered"  # changed after it was signed

@@ -8,10 +8,12 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from client.errors import SandboxDataUnusable, SandboxPortTaken
+from client.port import Revocation
 from client.sandbox.faults import Fault
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ class Sandbox:
     """A reporting service on https://localhost:PORT whose memory is the directory `data`.
 
     `trusted_card_roots` are PEM texts of the authorities whose cards it accepts; `faults` may be
-    changed while it runs. Port 0 takes a free one. A restart on the same `data` remembers all.
+    changed while it runs. Port 0 takes a free one. `revocation`: what it asks of its clients. A
+    restart on the same `data` remembers all.
     """
 
     def __init__(
@@ -38,8 +41,10 @@ class Sandbox:
         port: int = 0,
         trusted_card_roots: Iterable[bytes] = (),
         faults: Iterable[Fault] = (),
+        revocation: Revocation = Revocation.NONE,
     ) -> None:
         self._data = data
+        self._revocation = revocation
         self._port = port
         self._roots = tuple(trusted_card_roots)
         self._thread: threading.Thread | None = None
@@ -173,7 +178,7 @@ class Sandbox:
         identity, _ = server_identity(self._data)
         context = server_context(identity)
         self._store = Store(self.database)
-        rules = Rules(self.url, roots, self.faults)
+        rules = Rules(self.url, roots, self.faults, revocation=self._revocation)
         self._shelf = Shelf(self._data, self.url, self.faults)
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -200,12 +205,16 @@ def run(
     card_ca: Path | None = None,
     faults: Iterable[Fault] = (),
     account: tuple[str, bytes] | None = None,
+    *,
+    revocation: Revocation = Revocation.NONE,
+    responder_port: int | None = None,
 ) -> None:
     """`hca-bind sandbox`: serve in the foreground until SIGINT or SIGTERM.
 
     `account`: name and password of an account to sign in to, made where it is missing.
-    One line on standard output says that it is ready, with its URL and CA file. Raises as
-    `Sandbox.open` does, and CaFileUnusable for `card_ca`.
+    `responder_port`: answer there for the authority whose key is in `card_ca`, too. One line on
+    standard output says that it is ready, with its URL and CA file. Raises as `Sandbox.open` and
+    `Responder` do, and CaFileUnusable for `card_ca`.
     """
     from client.errors import CaFileUnusable
 
@@ -215,16 +224,24 @@ def run(
             roots = (card_ca.read_bytes(),)
         except OSError as error:
             raise CaFileUnusable(str(card_ca)) from error
-    sandbox = Sandbox(data, port, roots, faults)
+    sandbox = Sandbox(data, port, roots, faults, revocation)
     try:
         sandbox.open()
     except ValueError as error:
         raise CaFileUnusable(str(card_ca)) from error
     try:
-        if account is not None:
-            sandbox.seed_account(*account)
-        sys.stdout.write(f"sandbox ready: url={sandbox.url} ca={sandbox.ca_file}\n")
-        sys.stdout.flush()
-        sandbox.serve()
+        with ExitStack() as stack:
+            ready = f"sandbox ready: url={sandbox.url} ca={sandbox.ca_file}"
+            if responder_port is not None:
+                from client.sandbox.responder import Desk, Responder
+
+                desk = Desk.open(card_ca or Path(), sandbox.faults)
+                responder = stack.enter_context(Responder(desk, responder_port))
+                ready += f" responder={responder.url}"
+            if account is not None:
+                sandbox.seed_account(*account)
+            sys.stdout.write(ready + "\n")
+            sys.stdout.flush()
+            sandbox.serve()
     finally:
         sandbox.close()

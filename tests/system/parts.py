@@ -39,6 +39,7 @@ class Service:
     url: str
     ca: Path
     database: Path
+    responder: str = ""  # of its --responder
 
     @property
     def options(self) -> list[str]:
@@ -62,9 +63,17 @@ class Service:
 
 @contextmanager
 def service(
-    data: Path, authority: Path, *, port: int = 0, faults: Sequence[str] = ()
+    data: Path,
+    authority: Path,
+    *,
+    port: int = 0,
+    faults: Sequence[str] = (),
+    revocation: str | None = None,
 ) -> Iterator[Service]:
-    """`hca-bind sandbox` over TLS, trusting the cards of the CA kept in `authority`."""
+    """`hca-bind sandbox` over TLS, trusting the cards of the CA kept in `authority`.
+
+    `revocation`: how it wants certificates looked up; it answers for the CA itself, then.
+    """
     password, end = os.pipe()
     os.write(end, PASSWORD.encode())
     os.close(end)
@@ -72,15 +81,18 @@ def service(
     command += ["--card-ca", str(authority / FILE)]
     command += ["--account", ACCOUNT, "--password-fd", str(password)]
     command += [part for fault in faults for part in ("--fault", fault)]
+    if revocation is not None:
+        command += ["--revocation", revocation, "--responder", "0"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, encoding="utf-8", pass_fds=(password,)
     )
     os.close(password)
     try:
-        ready = _first_line(process)
+        ready = first_line(process)
         assert ready.startswith("sandbox ready: url="), ready
-        url, _, ca = ready.removeprefix("sandbox ready: url=").partition(" ca=")
-        yield Service(process, url, Path(ca), data / "sandbox.sqlite3")
+        url, _, rest = ready.removeprefix("sandbox ready: url=").partition(" ca=")
+        ca, _, responder = rest.partition(" responder=")
+        yield Service(process, url, Path(ca), data / "sandbox.sqlite3", responder)
     finally:
         end_process(process)
 
@@ -151,7 +163,8 @@ def end_process(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> Non
         process.stdout.close()
 
 
-def _first_line(process: subprocess.Popen[str]) -> str:
+def first_line(process: subprocess.Popen[str]) -> str:
+    """What the process says first: that it is ready."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     output = process.stdout
     assert output is not None
@@ -159,4 +172,4 @@ def _first_line(process: subprocess.Popen[str]) -> str:
     try:
         return lines.get(timeout=DEADLINE).strip()
     except queue.Empty:
-        pytest.fail("the sandbox is not ready in time")
+        pytest.fail("not ready in time")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import multiprocessing
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import (
+    AuthorityInformationAccessOID,
+    ExtendedKeyUsageOID,
+    NameOID,
+)
 
 from card.errors import ProfileInvalid
 from card.virtual.authority import FILE, Authority
-from card.virtual.profile import Profile
+from card.virtual.profile import Profile, Status
 
 
 def issue(authority: Authority, toml: str = "") -> x509.Certificate:
@@ -119,3 +124,32 @@ def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ProfileInvalid):
         Authority.load_or_create(tmp_path / "file" / "below")
+
+
+def test_where_to_ask_whether_it_was_revoked(authority: Authority) -> None:
+    named = issue(replace(authority, responder="http://ca.invalid"))
+    access = named.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    (way,) = access
+    assert way.access_method == AuthorityInformationAccessOID.OCSP
+    assert way.access_location.value == "http://ca.invalid/ocsp"
+    (point,) = named.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    assert point.full_name is not None
+    assert [name.value for name in point.full_name] == ["http://ca.invalid/crl"]
+    for kind in (x509.AuthorityInformationAccess, x509.CRLDistributionPoints):
+        with pytest.raises(x509.ExtensionNotFound):
+            issue(authority).extensions.get_extension_for_class(kind)
+
+
+def test_the_register(tmp_path: Path) -> None:
+    """What was issued, with its status, and nobody's name."""
+    kept = Authority.load_or_create(tmp_path)
+    certificates = [
+        issue(kept, f'[key]\ntype = "EC"\n[certificate]\nstatus = "{status}"\n')
+        for status in Status
+    ]
+    file = tmp_path / "index.txt"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    rows = [line.split("\t") for line in file.read_text("ascii").splitlines()]
+    assert [int(row[3], 16) for row in rows] == [each.serial_number for each in certificates]
+    assert [row[0] for row in rows] == ["V", "R", "R"]
+    assert [row[2].partition(",")[2] for row in rows] == ["", "superseded", "certificateHold"]

@@ -29,7 +29,9 @@ def test_the_shipped_profiles() -> None:
         "nhi-card",
         "not-yet-valid",
         "ok",
+        "on-hold",
         "piv",
+        "revoked",
         "wrong-pin-history",
     )
     profiles = {name: Profile.named(name) for name in Profile.names()}
