@@ -89,7 +89,7 @@ def service_back(wizard: Wizard, service: ServiceDescription) -> Wizard:
 
 def cancelled(wizard: Wizard) -> Wizard:
     """The person cancelled what ran; the step stays, and so does an undecided submission."""
-    if wizard.step is Step.CARD and wizard.card is None:
+    if wizard.step is Step.CARD and (wizard.card is None or wizard.busy is Work.LOOKING_UP):
         return choose_reader(wizard)
     if wizard.step is Step.PIN:
         return replace(wizard, step=Step.CARD, busy=None, challenge=None, failure=None)

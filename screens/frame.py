@@ -49,6 +49,7 @@ WORK_NAMES = {
     Work.DOWNLOADING: N_("Downloading. Esc stops it; it can go on from there later …"),
     Work.INSTALLING: N_("Installing. Please wait; this must not be interrupted …"),
     Work.READING: N_("Reading the card. Please leave it in the reader …"),
+    Work.LOOKING_UP: N_("Asking whether the card's certificate was revoked …"),
     Work.PREPARING: N_("Getting ready: asking the service, and the card for the tries left …"),
     Work.ENTERING: N_("The reader waits for the PIN …"),
     Work.PROVING: N_("Verifying. Please leave the card in the reader …"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from card.pin import Pin
-from card.port import Card, PadUse, Readers, Slot, Tracer, no_one
+from card.port import Card, HolderCertificate, PadUse, Readers, Slot, Tracer, no_one
 from client.port import (
     Challenge,
     Service,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from card.pkcs11.modules import Module
     from card.pkcs15.application import Seen
     from client.errors import ClientError
+    from client.revocation.check import RevocationCheck
     from screens.findings import ServiceChoice
     from screens.offers import Offer, Plan, Transfer
     from screens.troubleshooting.support_code import Attachment
@@ -47,6 +48,10 @@ class Backends(Protocol):
 
         Raises where the settings cannot be read.
         """
+        ...
+
+    def revocation(self) -> RevocationCheck:
+        """The same one at each call."""
         ...
 
     def modules(self) -> Collection[Module]:
@@ -251,6 +256,17 @@ def _opened(
 def accepted_by(service: ServiceDescription | None) -> set[str] | None:
     """The categories of cards that the service takes; None while it is not known."""
     return {offer.id for offer in service.categories} if service is not None else None
+
+
+def refuse_revoked(
+    backends: Backends, certificate: HolderCertificate, service: ServiceDescription | None
+) -> None:
+    """Look the certificate up, in the way that the service wants; nobody is asked where it wants
+    none, or where an earlier answer still holds. Raises RevocationError, ClientCancelled.
+    """
+    if service is not None and service.wants_look_up:
+        anchors = backends.anchors()
+        backends.revocation().run(certificate.der, anchors, service.revocation)
 
 
 def on_table(card: Card) -> CardOnTable:

@@ -22,6 +22,7 @@ from screens.wizard import (
     can_go_back,
     keyboard_instead,
     placed,
+    to_look_up,
 )
 
 if TYPE_CHECKING:  # the first frame needs none of these
@@ -132,8 +133,15 @@ def card_read(wizard: Wizard, card: CardOnTable) -> Wizard:
     same = before is not None and before.certificate.der == card.certificate.der
     wizard = replace(wizard, busy=None, card=card, card_gone=False, failure=None)
     if gone and wizard.step is Step.PIN:
-        return prepare_pin(wizard) if same else replace(wizard, step=Step.CARD, challenge=None)
-    return wizard
+        if same:
+            return prepare_pin(wizard)
+        wizard = replace(wizard, step=Step.CARD, challenge=None)
+    return replace(wizard, busy=Work.LOOKING_UP) if to_look_up(wizard) else wizard
+
+
+def looked_up(wizard: Wizard) -> Wizard:
+    """The card's certificate was not revoked."""
+    return replace(wizard, busy=None)
 
 
 def prepare_pin(wizard: Wizard, account: str | None = None) -> Wizard:

@@ -60,6 +60,7 @@ class Work(StrEnum):
     DOWNLOADING = "downloading"  # a component
     INSTALLING = "installing"  # it
     READING = "reading"  # the card
+    LOOKING_UP = "looking-up"  # whether its certificate was revoked
     PREPARING = "preparing"  # challenge and tries, before the first digit
     ENTERING = "entering"  # the PIN, on the reader's own keys
     PROVING = "proving"  # VERIFY, sign, verification
@@ -217,6 +218,11 @@ def keyboard_instead(wizard: Wizard) -> bool:
     """True where the person may choose between the reader's keys and the keyboard now."""
     pad = wizard.card.pad if wizard.card is not None else None
     return wizard.step is Step.PIN and wizard.busy is None and pad is not None and pad.keyboard
+
+
+def to_look_up(wizard: Wizard) -> bool:
+    """True when the service wants the card's certificate looked up before anything else."""
+    return wizard.card is not None and wizard.service is not None and wizard.service.wants_look_up
 
 
 def pin_allowed(wizard: Wizard) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from card.port import PadUse, Readers, Tracer
     from client.components.supply import Supply
     from client.port import Service
+    from client.revocation.check import RevocationCheck
     from screens.findings import ServiceChoice
     from screens.troubleshooting.support_code import Attachment
     from tui.equipment import Equipment
@@ -40,12 +41,16 @@ class RealBackends:
         tracer: Tracer | None = None,
         supply: SupplyOptions | None = None,
         pads: PadUse | None = None,
+        *,
+        anchors: tuple[Path, ...] | None = None,
     ) -> None:
         """`service`, `ca` and `pads` are the command line's; None comes from the settings."""
         self._given = (service, ca)
         self._pads = pads
+        self._anchors = anchors
         self._supply = supply or SupplyOptions()
         self._readers: Readers | None = None
+        self._revocation: RevocationCheck | None = None
         self._equipment: Equipment | None = None
         self.tracer = tracer
 
@@ -73,12 +78,19 @@ class RealBackends:
         from tui.settings import load_anchors
 
         found: list[x509.Certificate] = []
-        for path in load_anchors():
+        for path in load_anchors() if self._anchors is None else self._anchors:
             try:
                 found += anchors_in(path.read_bytes())
             except (OSError, CertificateMalformed) as error:
                 raise FileUnusable(str(path)) from error
         return tuple(found)
+
+    def revocation(self) -> RevocationCheck:
+        if self._revocation is None:
+            from client.revocation.check import RevocationCheck
+
+            self._revocation = RevocationCheck()
+        return self._revocation
 
     def modules(self) -> tuple[Module, ...]:
         from card.pkcs11.modules import find
@@ -109,7 +121,9 @@ class RealBackends:
         return self._equipment
 
     def apart(self) -> RealBackends:
-        return RealBackends(*self._given, self.tracer, self._supply, self._pads)
+        return RealBackends(
+            *self._given, self.tracer, self._supply, self._pads, anchors=self._anchors
+        )
 
     def socket(self) -> Path | None:
         from card.pcsc_daemon import socket_path

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from client.port import Revocation
 from tui.scenarios import Entry, Scenario
 
 if TYPE_CHECKING:
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
 
     from card.pkcs11.modules import Module
     from card.port import PadUse, Readers, Tracer
+    from card.virtual.authority import Authority
     from card.virtual.card import VirtualCard
     from card.virtual.pad import VirtualPad
     from card.virtual.readers import EmbeddedReaders
     from client.port import Service
+    from client.revocation.check import RevocationCheck
+    from client.sandbox.responder import Responder
     from client.sandbox.server import Sandbox
     from screens.findings import ServiceChoice
     from screens.troubleshooting.support_code import Attachment
@@ -42,7 +46,9 @@ class DemoBackends:
         self._lock = threading.RLock()
         self._folder: Path | None = None
         self._sandbox: Sandbox | None = None
+        self._responder: Responder | None = None
         self._readers: EmbeddedReaders | None = None
+        self._revocation: RevocationCheck | None = None
         self._equipment: Equipment | None = None
         self.cards: list[VirtualCard] = []
         self.tracer = tracer
@@ -69,6 +75,28 @@ class DemoBackends:
             if self._sandbox is None:
                 self._sandbox = self._start_sandbox()
             return self._sandbox
+
+    @property
+    def responder(self) -> Responder:
+        """The CA's own word on its certificates; where the service wants it asked."""
+        with self._lock:
+            if self._responder is None:
+                from card.virtual.authority import FILE
+                from client.sandbox.responder import Desk, Responder
+
+                faults = self.sandbox.faults  # with the sandbox, the CA's files are there
+                desk = Desk.open(self.folder / "authority" / FILE, faults)
+                self._responder = Responder(desk)
+            return self._responder
+
+    @property
+    def authority(self) -> Authority:
+        """The CA of the demo's cards."""
+        from card.virtual.authority import Authority
+
+        wanted = self._scenario.revocation is not Revocation.NONE
+        responder = self.responder.url if wanted else None
+        return Authority.load_or_create(self.folder / "authority", responder)
 
     def readers(self) -> Readers:
         return self.embedded
@@ -105,9 +133,15 @@ class DemoBackends:
         return self
 
     def anchors(self) -> tuple[x509.Certificate, ...]:
-        from card.virtual.authority import Authority
+        return (self.authority.issuing,)
 
-        return (Authority.load_or_create(self.folder / "authority").issuing,)
+    def revocation(self) -> RevocationCheck:
+        with self._lock:
+            if self._revocation is None:
+                from client.revocation.check import RevocationCheck
+
+                self._revocation = RevocationCheck()
+            return self._revocation
 
     def modules(self) -> tuple[Module, ...]:
         return ()
@@ -136,6 +170,9 @@ class DemoBackends:
     def close(self) -> None:
         """Stop the service and remove everything it stored."""
         with self._lock:
+            if self._responder is not None:
+                self._responder.stop()
+                self._responder = None
             if self._sandbox is not None:
                 self._sandbox.stop()
                 self._sandbox = None
@@ -157,12 +194,11 @@ class DemoBackends:
         return None
 
     def _make_readers(self) -> EmbeddedReaders:
-        from card.virtual.authority import Authority
         from card.virtual.card import VirtualCard
         from card.virtual.profile import Profile
         from card.virtual.readers import EmbeddedReaders
 
-        authority = Authority.load_or_create(self.folder / "authority")
+        authority = self.authority
         readers = EmbeddedReaders()
         for name, profile in self._scenario.readers:
             readers.plug(name, self.pad())
@@ -183,7 +219,10 @@ class DemoBackends:
         authority = Authority.load_or_create(self.folder / "authority")
         faults = {Fault(self._scenario.service)} if self._scenario.service else set()
         sandbox = Sandbox(
-            self.folder / "service", trusted_card_roots=[authority.chain_pem], faults=faults
+            self.folder / "service",
+            trusted_card_roots=[authority.chain_pem],
+            faults=faults,
+            revocation=self._scenario.revocation,
         )
         sandbox.start()
         sandbox.seed_account(ACCOUNT, PASSWORD.encode())

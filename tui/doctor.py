@@ -305,7 +305,20 @@ class Doctor:
         return self._stage(Topic.TLS, lambda _: Look(N_("trusted")))
 
     def _contract(self) -> Look:
-        return self._stage(Topic.CONTRACT, lambda service: Look(service.version))
+        return self._stage(Topic.CONTRACT, self._fits)
+
+    def _fits(self, service: ServiceDescription) -> Look:
+        """A service that wants certificates looked up needs to be told here whom to believe."""
+        if not service.wants_look_up:
+            return Look(service.version)
+        if not self._backends.anchors():
+            from client.errors import IssuerUnknown
+
+            raise IssuerUnknown
+        return Look(
+            N_("{version}, certificates looked up by {way}"),
+            {"version": service.version, "way": service.revocation.upper()},
+        )
 
     def _clock(self) -> Look:
         def apart(service: ServiceDescription) -> Look:

@@ -145,8 +145,7 @@ class Engine:
             if self.wizard.busy in {Work.DOWNLOADING, Work.CHECKING}:
                 self._cancel_equipment()
             self._generation += 1
-            if self._service is not None:
-                self._service.cancel()
+            self._cancel_requests()
             self._become(events.cancelled(self.wizard))
         else:
             self._become(moves.back(self.wizard))
@@ -200,8 +199,7 @@ class Engine:
         """Stop the watches and let go of card and service; does not wait for them."""
         self._ended.set()
         self._generation += 1
-        if self._service is not None:
-            self._service.cancel()
+        self._cancel_requests()
         self._jobs.submit(partial(self._tidy, self.wizard.session))
         self._jobs.submit(self._close_service)
         if self._readers is not None:
@@ -269,10 +267,24 @@ class Engine:
         self._become(state)
         self._work(job, moves.card_read)
 
+    def _look_up(self, card: wizard.CardOnTable) -> None:
+        from screens.jobs import refuse_revoked
+
+        service = self.wizard.service
+        self._work(
+            lambda: refuse_revoked(self._backends, card.certificate, service),
+            lambda now, _: moves.looked_up(now),
+        )
+
     def _prepare(self, state: Wizard) -> None:
+        from screens.jobs import refuse_revoked
+
         account = state.account if state.purpose is Purpose.REBIND else None
 
         def job() -> tuple[Challenge, int | None]:
+            # Once more: without a fresh word on the certificate there is no challenge, and
+            # without a challenge no field for the PIN, however the wizard got here.
+            refuse_revoked(self._backends, self._the_card().certificate, state.service)
             challenge = self._the_service().challenge(state.purpose, account)
             return challenge, self._the_card().tries_left()
 
@@ -375,7 +387,9 @@ class Engine:
         now = self.wizard
         if now is before:
             return
-        if now.busy is Work.PREPARING:  # the same card came back on the PIN step
+        if now.busy is Work.LOOKING_UP and now.card is not None:
+            self._look_up(now.card)
+        elif now.busy is Work.PREPARING:  # the same card came back on the PIN step
             self._prepare(now)
         elif now.busy is Work.CHECKING:  # something was installed
             self._check(now)
@@ -428,6 +442,7 @@ class Engine:
         now = apply(self.wizard)
         if now.busy is not self.wizard.busy:
             self._generation += 1  # what ran is moot: its card is gone
+            self._backends.revocation().cancel()
         self._become(now)
         if wizard.returned(now) and now.busy is None:
             self._open(moves.read_again(now))
@@ -521,6 +536,11 @@ class Engine:
             self._equipment = self._backends.equipment()
         return self._equipment
 
+    def _cancel_requests(self) -> None:
+        if self._service is not None:
+            self._service.cancel()
+        self._backends.revocation().cancel()
+
     def _cancel_equipment(self) -> None:
         if self._equipment is not None:
             self._equipment.cancel()
@@ -558,6 +578,7 @@ class Engine:
         self._close_card()
         self._clear_desk()
         self._seen = None
+        self._backends.revocation().forget()
         if session is not None and self._service is not None:
             from client.errors import ClientError
 

@@ -39,7 +39,16 @@ if TYPE_CHECKING:
 DONE, REFUSED, USAGE, ENVIRONMENT, CANCELLED = range(5)  # the exit statuses
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 CONFIRMATION = "YES"
-_ENVIRONMENT = ("pcsc.", "component.", "net.", "card.reader.", "card.absent", "service.unavailable")
+_ENVIRONMENT = (
+    "pcsc.",
+    "component.",
+    "net.",
+    "card.reader.",
+    "card.absent",
+    "service.unavailable",
+    "revocation.unavailable",
+    "revocation.issuer",
+)
 
 
 def status_of(code: str) -> int:
@@ -134,6 +143,7 @@ class LineMode:
             description = self._describe(service)
             account = self._account() if purpose is Purpose.REBIND else None
             card = self._open_card(description)
+            self._refuse_revoked(card, description)
             verification = self._prove(card, service, purpose, account)
             if purpose is Purpose.REGISTER:
                 self._register(service, description, verification)
@@ -175,7 +185,7 @@ class LineMode:
             reader = self._reader(desk, description)
             self._state = replace(self._state, step=Step.CARD)
             card = desk.take(reader) or open_card(self._backends, reader, description)
-        self._state = replace(self._state, step=Step.PIN, card=on_table(card))
+        self._state = replace(self._state, card=on_table(card))
         certificate = card.certificate
         self._say.event(
             "card",
@@ -192,6 +202,21 @@ class LineMode:
             not_after=certificate.not_after.isoformat(),
         )
         return card
+
+    def _refuse_revoked(self, card: Card, description: ServiceDescription) -> None:
+        """Where the service wants it: no PIN for a certificate that may have been revoked."""
+        from screens.jobs import refuse_revoked
+
+        _ = self._say.words
+        refuse_revoked(self._backends, card.certificate, description)
+        if description.wants_look_up:
+            self._say.event(
+                "status",
+                _("Certificate: not revoked"),
+                status="good",
+                by=description.revocation,
+            )
+        self._state = replace(self._state, step=Step.PIN)
 
     def _reader(self, desk: Desk, description: ServiceDescription) -> str:
         """The reader named, or the one with a card; waits for a card where someone is there.

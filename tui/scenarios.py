@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from card.errors import CardError, PcscLibraryMissing, PcscServiceDenied, PcscServiceMissing
+from client.port import Revocation
 from screens.language import N_
 
 READER = "Demo Reader 00 00"
@@ -33,6 +34,7 @@ class Scenario:
     service: str | None = None  # a fault of the sandbox, by its name
     pad: Entry | None = None  # the readers have keys of their own
     missing: bool = False  # the card's module is not installed; with Enter it can be had
+    revocation: Revocation = Revocation.NONE  # how the service wants certificates looked up
 
 
 def _card(profile: str, about: str) -> Scenario:
@@ -45,6 +47,16 @@ def _pad(entry: Entry, about: str) -> Scenario:
 
 def _service(fault: str, about: str) -> Scenario:
     return Scenario(about, service=fault)
+
+
+def _status(
+    about: str,
+    *,
+    profile: str = "ok",
+    fault: str | None = None,
+    way: Revocation = Revocation.OCSP,
+) -> Scenario:
+    return Scenario(about, readers=((READER, profile),), service=fault, revocation=way)
 
 
 def _component(fault: str | None, about: str) -> Scenario:
@@ -94,6 +106,15 @@ SCENARIOS: dict[str, Scenario] = {
     "verification-expired": _service("verification-expired", N_("too slow after verifying")),
     "session-expired": _service("session-expired", N_("the sign-in ran out")),
     "card-revoked": _service("card-revoked", N_("the service knows the card as revoked")),
+    "looked-up": _status(N_("the card's certificate is looked up before the PIN")),
+    "revoked": _status(N_("the certificate was revoked"), profile="revoked"),
+    "on-hold": _status(
+        N_("the certificate is on hold, as a list says"), profile="on-hold", way=Revocation.CRL
+    ),
+    "status-down": _status(N_("nobody says whether it was revoked"), fault="status-down"),
+    "status-slow": _status(N_("the same, and nobody hangs up"), fault="status-slow"),
+    "status-forged": _status(N_("somebody else says that it is good"), fault="status-forged"),
+    "status-stale": _status(N_("what is said of it is a week old"), fault="status-stale"),
     "component-missing": _component(None, N_("a component must be downloaded and installed")),
     "component-slow": _component("file-slow", N_("the same, over a slow network")),
     "component-break": _component("file-break", N_("the download breaks again and again")),

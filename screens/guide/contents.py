@@ -35,6 +35,7 @@ _MEETS: Mapping[Step, tuple[str, ...]] = {
         "card.reader.",
         "card.module.",
         "card.certificate.",
+        "revocation.",
         "card.data.",
         "card.key.",
         "card.removed",
@@ -79,7 +80,7 @@ _MEETS: Mapping[Step, tuple[str, ...]] = {
 }
 # Never on a user's screen: of practice parts, or no failure at all.
 _NOT_MET = ("sandbox.", "card.profile.", "card.vpcd.", "app.scenario")
-_OWN = frozenset({"app", "card", "component", "net", "pcsc", "service"})
+_OWN = frozenset({"app", "card", "component", "net", "pcsc", "revocation", "service"})
 
 QUESTIONS: Mapping[Step, tuple[str, ...]] = {
     Step.WELCOME: (

@@ -16,7 +16,7 @@ from screens.menu import Menu
 from screens.messages import CardConfirmed, Continued
 from screens.places import name
 from screens.prose import Prose
-from screens.wizard import Wizard, category_matches
+from screens.wizard import Wizard, Work, category_matches
 
 
 class CardScreen(StepScreen):
@@ -62,7 +62,12 @@ class CardScreen(StepScreen):
     def fill(self, wizard: Wizard) -> None:
         _ = self.words
         card, service = wizard.card, wizard.service
-        usable = card is not None and not wizard.card_gone and wizard.failure is None
+        usable = (
+            card is not None
+            and not wizard.card_gone
+            and wizard.failure is None
+            and wizard.busy is not Work.LOOKING_UP
+        )
         if card is None:
             facts = _("Reader: {reader}", reader=name(wizard.reader or ""))
         else:

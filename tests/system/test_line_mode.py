@@ -321,6 +321,77 @@ def test_a_service_in_trouble(
         assert troubled.rows("SELECT * FROM bindings") == []
 
 
+# --- whether the certificate was revoked ---------------------------------------------------------
+
+
+@pytest.fixture
+def asking(
+    desk: Desk,
+    authority_folder: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Desk]:
+    """A service that wants certificates looked up, and settings that name the cards' CA."""
+    way, *faults = request.param
+    settings = desk.folder / "hca-bind" / "settings.toml"
+    settings.parent.mkdir()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(desk.folder))
+    issuing = desk.folder / "issuing.pem"
+    issuing.write_bytes(desk.authority.issuing_pem)
+    settings.write_text(f'[card]\nanchors = ["{issuing}"]\n', "utf-8")
+    with service(
+        desk.folder / "asking", authority_folder, faults=faults, revocation=way
+    ) as running:
+        authority = Authority.load_or_create(authority_folder, running.responder)
+        yield Desk(desk.pcscd, running, authority, desk.folder)
+
+
+@pytest.mark.parametrize("asking", [["ocsp"], ["crl"]], indirect=True, ids=["ocsp", "crl"])
+def test_looked_up_before_the_pin(asking: Desk) -> None:
+    with card_in_reader(asking.pcscd, asking.card("[certificate]\nstatus = 'good'\n")) as card:
+        ran = asking.run("verify")
+        assert ran.status == DONE
+        assert [event["event"] for event in ran.events][:4] == [
+            "service",
+            "card",
+            "status",
+            "tries",
+        ]
+        assert ran.event("status")["status"] == "good"
+        assert card.verify_count == 1
+    for status in ("revoked", "on-hold"):
+        toml = f"[certificate]\nstatus = '{status}'\n"
+        with card_in_reader(asking.pcscd, asking.card(toml)) as card:
+            ran = asking.run("verify")
+            assert (ran.status, ran.code) == (REFUSED, f"revocation.{status}")
+            assert (card.verify_count, card.tries_left) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("asking", "status", "code"),
+    [
+        (["ocsp", "status-down"], ENVIRONMENT, "revocation.unavailable"),
+        (["crl", "status-forged"], REFUSED, "revocation.signature"),
+    ],
+    indirect=["asking"],
+    ids=["down", "forged"],
+)
+def test_nobody_says_whether_it_was_revoked(asking: Desk, status: int, code: str) -> None:
+    with card_in_reader(asking.pcscd, asking.card()) as card:
+        ran = asking.run("verify")
+        assert (ran.status, ran.code) == (status, code)
+        assert card.verify_count == 0
+
+
+@pytest.mark.parametrize("asking", [["ocsp"]], indirect=True, ids=["ocsp"])
+def test_the_settings_name_no_authority(asking: Desk) -> None:
+    (asking.folder / "hca-bind" / "settings.toml").unlink()
+    with card_in_reader(asking.pcscd, asking.card()) as card:
+        ran = asking.run("verify")
+        assert (ran.status, ran.code) == (ENVIRONMENT, "revocation.issuer")
+        assert card.verify_count == 0
+
+
 def test_a_service_that_is_not_there(desk: Desk, authority_folder: Path) -> None:
     with service(desk.folder / "service", authority_folder) as gone:
         there = Desk(desk.pcscd, gone, desk.authority, desk.folder)

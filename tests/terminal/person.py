@@ -27,6 +27,7 @@ from card.virtual.pad import VirtualPad
 from card.virtual.profile import Profile
 from client.https import HttpsService
 from client.port import Service
+from client.revocation.check import RevocationCheck
 from screens.language import Language
 from screens.wizard import Step, Wizard, components_ready, last_try_open, pad_allowed
 from tui.app import WizardApp
@@ -60,6 +61,11 @@ class ImpatientDemo(DemoBackends):
         return HttpsService(
             self.sandbox.url, ca_file=self.sandbox.ca_file, timeout=1.0, deadline=2.0
         )
+
+    def revocation(self) -> RevocationCheck:
+        if self._revocation is None:
+            self._revocation = RevocationCheck(timeout=1.0, deadline=2.0, list_deadline=2.0)
+        return self._revocation
 
 
 class Person:
@@ -224,8 +230,7 @@ class Person:
 
     def new_card(self, toml: str = "") -> VirtualCard:
         """Another good card of the same CA."""
-        authority = Authority.load_or_create(self.backends.folder / "authority")
-        card = VirtualCard(Profile.parse(toml), authority)
+        card = VirtualCard(Profile.parse(toml), self.backends.authority)
         self.backends.cards.append(card)
         return card
 

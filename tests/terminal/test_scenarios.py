@@ -143,6 +143,12 @@ TROUBLES = {
     "card-revoked": Expected("service.card.revoked", Step.PIN, pins=1, out=fault_gone),
     "pin-pad-cancelled": Expected("card.pad.cancelled", Step.PIN, out=right_pin_on_the_reader),
     "pin-pad-late": Expected("card.pad.timeout", Step.PIN, out=right_pin_on_the_reader),
+    "revoked": Expected("revocation.revoked", Step.CARD, out=another_card),
+    "on-hold": Expected("revocation.on-hold", Step.CARD, out=another_card),
+    "status-down": Expected("revocation.unavailable", Step.CARD),
+    "status-slow": Expected("revocation.unavailable", Step.CARD),
+    "status-forged": Expected("revocation.signature", Step.CARD),
+    "status-stale": Expected("revocation.stale", Step.CARD),
     "verification-expired": Expected(
         "service.verification.expired", Step.CARD, pins=1, out=verify_again, choice=REGISTER
     ),
@@ -150,7 +156,7 @@ TROUBLES = {
     **{name: Expected(code, Step.COMPONENTS) for name, code in SERVICE_AT_THE_CHECK.items()},
 }
 # The one card that can be used is picked.
-UNTROUBLED = {"ok", "pin-pad", "two-readers", "two-cards"}
+UNTROUBLED = {"ok", "looked-up", "pin-pad", "two-readers", "two-cards"}
 COMPONENT_SCENARIOS = {
     name for name, scenario in SCENARIOS.items() if scenario.missing
 }  # test_component_step.py

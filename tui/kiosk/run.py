@@ -86,6 +86,7 @@ def wizard(settings: KioskSettings, board: Board, before: int | None) -> WizardA
         settings.ca,
         supply=SupplyOptions(install=False),
         pads=settings.pin_pad,
+        anchors=settings.anchors,
     )
     return WizardApp(
         backends,

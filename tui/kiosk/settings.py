@@ -29,6 +29,7 @@ EXAMPLE = """\
 # /etc/hca-bind/kiosk.toml: owned by root, and not writable by the account of the kiosk.
 service = "https://report.example.invalid"     # the one service of this kiosk
 # ca = "/etc/hca-bind/service-ca.pem"          # trust this PEM file only
+# anchors = ["/etc/hca-bind/hca.pem"]          # the CAs that must have issued a card
 # pcsc_socket = "/run/pcscd/pcscd.comm"        # where pcscd listens, if not there
 actions = ["register", "rebind", "troubleshooting"]
 pin_pad = "prefer"                             # readers with keys: prefer, only or off
@@ -48,6 +49,7 @@ class KioskSettings:
 
     service: str
     ca: Path | None
+    anchors: tuple[Path, ...]
     pcsc_socket: Path | None
     actions: frozenset[Action]
     pin_pad: PadUse
@@ -111,6 +113,7 @@ class _Table:
         return KioskSettings(
             service=self._read("service", self._service),
             ca=self._read("ca", self._file) if "ca" in self.table else None,
+            anchors=self._files("anchors"),
             pcsc_socket=self._read("pcsc_socket", Path) if "pcsc_socket" in self.table else None,
             actions=self._actions(),
             pin_pad=self._read("pin_pad", PadUse, PadUse.PREFER),
@@ -150,6 +153,12 @@ class _Table:
         path = Path(os.path.realpath(text))
         _check_writers(path)
         return path
+
+    def _files(self, key: str) -> tuple[Path, ...]:
+        listed = self.table.get(key, [])
+        if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+            raise KioskSettingsInvalid(str(self.path), key)
+        return tuple(self._file(each) for each in listed)
 
     def _actions(self) -> frozenset[Action]:
         listed = self.table.get("actions", list(Action))

@@ -15,6 +15,7 @@ from client.port import (
     Challenge,
     Label,
     Receipt,
+    Revocation,
     ServiceDescription,
     Session,
     Verification,
@@ -48,6 +49,7 @@ SERVICE = ServiceDescription(
     algorithms=("RS256",),
     account_form=(),
 )
+ASKING = replace(SERVICE, revocation=Revocation.OCSP)
 FULL = (Slot(READER, SlotState.PRESENT, b"\x3b", changes=1),)
 EMPTY = (Slot(READER, SlotState.EMPTY, changes=2),)
 AGAIN = (Slot(READER, SlotState.PRESENT, b"\x3b", changes=3),)
@@ -355,3 +357,24 @@ def test_what_stood_in_the_form_is_kept_until_it_is_bound() -> None:
     done = moves.bound(moves.register(drafted, Submission("k")), RECEIPT)
     assert done.draft == {}
     assert moves.start(lost, Purpose.REGISTER).draft == {}
+
+
+def test_a_card_is_looked_up_before_it_asks_anything() -> None:
+    reading = Wizard(step=Step.CARD, busy=Work.READING, service=ASKING, slots=FULL, reader=READER)
+    asking = moves.card_read(reading, CARD)
+    assert (asking.step, asking.busy, asking.card) == (Step.CARD, Work.LOOKING_UP, CARD)
+    assert moves.looked_up(asking).busy is None
+    assert events.cancelled(asking).step is Step.READER, (
+        "not on, with a card that nobody vouches for"
+    )
+    revoked = events.failed(asking, Failure("revocation.revoked"))
+    assert (revoked.step, revoked.busy) == (Step.CARD, None)
+    assert events.slots_changed(asking, EMPTY).busy is None
+    unasked = moves.card_read(replace(reading, service=SERVICE), CARD)
+    assert unasked.busy is None
+
+
+def test_another_card_on_the_pin_step_is_looked_up_first() -> None:
+    gone = events.slots_changed(replace(AT_PIN, service=ASKING), EMPTY)
+    again = moves.card_read(moves.read_again(events.slots_changed(gone, AGAIN)), OTHER)
+    assert (again.step, again.busy) == (Step.CARD, Work.LOOKING_UP)

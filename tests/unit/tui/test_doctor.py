@@ -72,6 +72,7 @@ def test_every_topic_is_looked_at_once_and_in_order(demo: Callable[[str], DemoBa
     ("scenario", "expected"),
     [
         ("ok", {}),
+        ("looked-up", {}),
         ("two-cards", {}),
         ("two-readers", {}),
         ("no-card", {Topic.CARDS: "card.absent"}),
@@ -104,6 +105,26 @@ def test_no_card_is_connected_to_and_no_pin_is_asked_for(
     examined(backends)
     assert sent == []
     assert [card.tries_left for card in backends.cards] == [3]
+
+
+class Unsettled(DemoBackends):
+    """Nobody told this computer which CA's word on a card counts."""
+
+    def anchors(self) -> tuple[()]:
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("scenario", "expected"),
+    [("ok", {}), ("looked-up", {Topic.CONTRACT: "revocation.issuer"})],
+)
+def test_a_look_up_needs_a_ca(scenario: str, expected: dict[Topic, str]) -> None:
+    backends = Unsettled(SCENARIOS[scenario])
+    try:
+        found = examined(backends)
+        assert failures(found) == expected
+    finally:
+        backends.close()
 
 
 class Broken(DemoBackends):

@@ -17,7 +17,7 @@ from screens.language import Language, Words
 from screens.shell import Action
 from screens.wizard import CardOnTable, Failure, Step, Wizard, Work
 from tui.app import WizardApp
-from tui.errors import KioskSettingsInvalid
+from tui.errors import KioskFileOpen, KioskSettingsInvalid
 from tui.kiosk.board import FREE_TRIES, Board
 from tui.kiosk.left_card import LeftCards
 from tui.kiosk.password import SecretHash
@@ -365,6 +365,14 @@ def test_the_example_is_what_the_settings_are_when_left_out() -> None:
     assert example.pin_pad is PadUse.PREFER
 
 
+def test_whom_a_kiosk_trusts_is_settled_by_nobody_else(tmp_path: Path) -> None:
+    """A CA file that the kiosk's own account could write is as bad as settings that it could."""
+    file = tmp_path / "hca.pem"
+    file.touch()
+    with pytest.raises(KioskFileOpen):
+        read(Path("kiosk.toml"), {"service": "https://a.invalid", "anchors": [str(file)]})
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -383,6 +391,8 @@ def test_the_example_is_what_the_settings_are_when_left_out() -> None:
         ("receipt", 0),
         ("turn", 60),
         ("administrator", "letmein"),
+        ("anchors", "/etc/hca-bind/hca.pem"),
+        ("anchors", [1]),
         ("shell", "/bin/sh"),
     ],
 )
