@@ -1,4 +1,4 @@
-"""The figures of a run: what was counted, how often, and what it came to; printed at its end."""
+"""What all tests share: no clock for invented examples, and the figures, printed at the end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from figures import Figures
+from hypothesis import HealthCheck, settings
 
 FIGURES = pytest.StashKey[Figures]()
 
@@ -16,6 +17,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # How long an example takes says what else the machine does, not whether the program is right.
+    settings.register_profile(
+        "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("untimed")
     config.stash[FIGURES] = Figures()
 
 

@@ -327,7 +327,7 @@ async def lost_and_sent_again(person: Person, *keys: str) -> None:
 
 
 async def test_the_answer_to_the_form_is_lost(authority_folder: Path) -> None:
-    async with at_the_wizard(authority_folder) as person:
+    async with at_the_wizard(authority_folder, impatient=True) as person:
         await person.go(Step.FORM, choice=REGISTER)
         await person.fill_form()
         await lost_and_sent_again(person, "ctrl+s")
@@ -335,7 +335,7 @@ async def test_the_answer_to_the_form_is_lost(authority_folder: Path) -> None:
 
 
 async def test_the_answer_to_the_binding_is_lost(authority_folder: Path) -> None:
-    async with at_the_wizard(authority_folder) as person:
+    async with at_the_wizard(authority_folder, impatient=True) as person:
         await signed_in(person)
         await lost_and_sent_again(person, "enter")
 
