@@ -200,7 +200,7 @@ def _kiosk(options: argparse.Namespace) -> int:
         case "password":
             return run.password(_reporter(options).words, say)
         case "install":
-            return run.install(say, options.settings)
+            return run.install(_reporter(options).words, say, options.settings)
         case _:
             return run.kiosk(options.settings)
 

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from pcscd import Pcscd
 from terminal import DEADLINE
 from test_kiosk import MARKS, bind, bound, marked_card
 
-from tui.kiosk.unit import unit
+from screens.language import Language, Words
+from tui.kiosk.run import install
+from tui.kiosk.unit import out_of_reach, unit
 
 __all__ = ["place"]
 
@@ -68,6 +71,26 @@ def test_the_unit(place: Place) -> None:
                 timeout=DEADLINE,
             )
             assert asked.returncode == 0, f"{asked.stdout}{asked.stderr}"
+
+
+def test_a_program_that_the_account_cannot_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where root has installed it at home: said when the unit is made, not by systemd later."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        home.mkdir()
+        program = home / "hca-bind"
+        program.touch()
+        monkeypatch.setattr(sys, "argv", [str(program)])
+        monkeypatch.setattr(sys, "executable", "/bin/sh")
+        for path in (Path(folder), home, program):
+            path.chmod(0o755)
+        assert out_of_reach() is None
+        home.chmod(0o700)
+        assert out_of_reach() == program
+        assert install(Words(Language.EN), print, Path("/etc/hca-bind/kiosk.toml")) == 1
+        assert f"cannot run {program}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("status", "login"), [("0", True), ("70", False), ("KILL", False)])

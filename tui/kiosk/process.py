@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from card.private_process import keep_private, set_process
+from tui.errors import FileUnusable
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # <linux/prctl.h>
 MEMORY = 512 * 2**20  # bytes of data for one process; what asks for more has gone astray
@@ -31,6 +32,8 @@ def environment(term: str, pcsc_socket: Path | None) -> dict[str, str]:
 def start_scrubbed(arguments: Sequence[str] = sys.orig_argv) -> None:
     """Start the program anew without what its environment could change; at once where it has none.
 
+    Raises FileUnusable where this account cannot.
+
     Python and the dynamic linker read PYTHON* and LD_* before any line of ours, so taking them
     away here would be too late. Isolated mode (-I) also keeps the working folder and the user's
     own packages out.
@@ -41,7 +44,10 @@ def start_scrubbed(arguments: Sequence[str] = sys.orig_argv) -> None:
     ):
         bare = environment(os.environ.get("TERM", ""), None)
         command = [sys.executable, "-I", "-B", *_script(arguments)]
-        os.execve(sys.executable, command, bare)  # noqa: S606 - a shell is what must not come in
+        try:
+            os.execve(sys.executable, command, bare)  # noqa: S606 - a shell is what must not come in
+        except OSError as error:  # installed where only another account can read it
+            raise FileUnusable(sys.executable) from error
 
 
 def _script(arguments: Sequence[str]) -> Sequence[str]:

@@ -120,16 +120,24 @@ def password(words: Words, say: Callable[[str], object]) -> int:
     return 0
 
 
-def install(say: Callable[[str], object], path: Path) -> int:
-    """Print a systemd unit for this program; 1 when systemd has something against it.
+def install(words: Words, say: Callable[[str], object], path: Path) -> int:
+    """Print a systemd unit for this program; 1 when it could not run as it is.
 
-    What it has goes to standard error.
+    What systemd has against it goes to standard error, and what the account cannot run.
     """
-    from tui.kiosk.unit import complaints, unit
+    from tui.kiosk.unit import complaints, out_of_reach, unit
 
+    _ = words
     text = unit(path)
     say(text.rstrip("\n"))
-    found = complaints(text)
-    for line in found or ():
+    found = complaints(text) or []
+    if file := out_of_reach():
+        found.append(
+            _(
+                "The kiosk's account cannot run {path}: install hca-bind where everybody can.",
+                path=file,
+            )
+        )
+    for line in found:
         sys.stderr.write(f"{line}\n")
     return 1 if found else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -127,8 +128,7 @@ def unit(settings: Path) -> str:
     """
     if not str(settings).isprintable():
         raise FileUnusable(str(settings))
-    program = Path(shutil.which(sys.argv[0]) or "/usr/bin/hca-bind").absolute()
-    command = f"{program} kiosk --settings {settings}"
+    command = f"{_program()} kiosk --settings {settings}"
     return UNIT.format(
         path=f"/etc/systemd/system/{NAME}",
         settings=settings,
@@ -136,6 +136,18 @@ def unit(settings: Path) -> str:
         tty=TERMINAL,
         command=command,
     )
+
+
+def out_of_reach() -> Path | None:
+    """What of this program the kiosk's account cannot run, as where root installed it at home."""
+    for file in (_program(), Path(sys.executable).resolve()):
+        if not all(each.stat().st_mode & stat.S_IXOTH for each in (file, *file.parents)):
+            return file
+    return None
+
+
+def _program() -> Path:
+    return Path(shutil.which(sys.argv[0]) or "/usr/bin/hca-bind").absolute()
 
 
 def complaints(text: str) -> list[str] | None:
