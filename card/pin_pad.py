@@ -86,6 +86,7 @@ class State(StrEnum):
 
     USED = "used"
     LYING = "lying"
+    UNNAMED = "unnamed"  # no USB id, so it may be one that lies
     OFF = "off"
 
 
@@ -176,6 +177,8 @@ def state(pad: Pad, use: PadUse) -> State:
     """Whether the pad is used at all, whatever the card."""
     if pad.lies:
         return State.LYING
+    if pad.usb is None:
+        return State.UNNAMED
     return State.OFF if use is PadUse.OFF else State.USED
 
 
@@ -204,9 +207,14 @@ def offer(pad: Pad | None, use: PadUse) -> PinPad | None:
 def fits(pad: Pad, form: PinForm) -> bool:
     """Whether the reader can be told exactly what the card wants.
 
-    A reader that takes fewer digits than the PIN may have would send a part of it.
+    A reader that takes fewer digits than the PIN may have would send a part of it; one without a
+    USB id may be one that lies.
     """
-    if form.maximum > min(pad.longest or LONGEST, LONGEST) or form.minimum < pad.shortest:
+    if (
+        pad.usb is None
+        or form.maximum > min(pad.longest or LONGEST, LONGEST)
+        or form.minimum < pad.shortest
+    ):
         return False
     frame = form.frame()
     if not frame:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PADS = {
     State.USED: N_("keys of its own: the PIN is typed there"),
     State.LYING: N_("its keys are known not to keep a PIN safe, and are not used"),
+    State.UNNAMED: N_("its keys are not used: it does not say which model it is"),
     State.OFF: N_("its own keys are switched off in the settings"),
 }
 ACCEPTED = frozenset({CardCategory.HPC, CardCategory.HOP})  # no service is asked here

@@ -360,7 +360,7 @@ def test_only_the_readers_keys(
     [
         (PADDED, {"longest": 7}),
         (VARIABLE, {"usb": (0x1234, 0x5678)}),
-        (VARIABLE, {"usb": None}),
+        (PADDED, {"usb": None}),
     ],
     ids=["takes fewer digits", "another reader", "a reader without a name"],
 )

@@ -28,6 +28,7 @@ from card.port import PadUse, PinPad
 
 READER = "Invented Reader 00 00"
 CHERRY, SCM = (0x046A, 0x003E), (0x04E6, 0xE003)
+OTHER = (0x1234, 0x0001)
 LIAR = (0x046A, 0x0010)
 PIV = PinForm(0x80, 6, 8, 8, 0xFF)
 AS_IT_IS = PinForm(0x81, 6, 8)
@@ -91,19 +92,23 @@ def test_nonsense_is_a_reader_without_keys_or_one_that_says_little(
 @pytest.mark.parametrize(
     ("pad", "form", "fit"),
     [
-        (Pad(1), PIV, True),
-        (Pad(1, longest=8), PIV, True),
-        (Pad(1, longest=7), PIV, False),  # it would send a part of the PIN
-        (Pad(1, shortest=6), PIV, True),
-        (Pad(1, shortest=7), PIV, False),
-        (Pad(1), FIXED, True),
-        (Pad(1), AS_IT_IS, False),  # who sets Lc?
+        (Pad(1, OTHER), PIV, True),
+        (Pad(1, OTHER, longest=8), PIV, True),
+        (Pad(1, OTHER, longest=7), PIV, False),  # it would send a part of the PIN
+        (Pad(1, OTHER, shortest=6), PIV, True),
+        (Pad(1, OTHER, shortest=7), PIV, False),
+        (Pad(1, OTHER), FIXED, True),
+        (Pad(1, OTHER), AS_IT_IS, False),  # who sets Lc?
+        (Pad(1), PIV, False),  # it may be one that lies
         (Pad(1, CHERRY), AS_IT_IS, True),
         (Pad(1, SCM), AS_IT_IS, True),
-        (Pad(1, (0x1234, 1)), AS_IT_IS, False),
-        (Pad(1), PinForm(0x81, 4, 16, 16, 0xFF), False),  # more than bmPINBlockString can say
-        (Pad(1), PinForm(0x81, 4, 12, 8, 0xFF), False),  # more digits than the frame holds
-        (Pad(1), PinForm(0x81, 4, 300), False),
+        (
+            Pad(1, OTHER),
+            PinForm(0x81, 4, 16, 16, 0xFF),
+            False,
+        ),  # more than bmPINBlockString can say
+        (Pad(1, OTHER), PinForm(0x81, 4, 12, 8, 0xFF), False),  # more digits than the frame holds
+        (Pad(1, OTHER), PinForm(0x81, 4, 300), False),
     ],
 )
 def test_only_what_can_be_told_exactly(pad: Pad, form: PinForm, *, fit: bool) -> None:
@@ -113,9 +118,13 @@ def test_only_what_can_be_told_exactly(pad: Pad, form: PinForm, *, fit: bool) ->
 @pytest.mark.parametrize(
     ("pad", "form", "told"),
     [
-        (Pad(1), PIV, "1E1E82080008060200090400000000 0D000000 00200080 08 FFFFFFFFFFFFFFFF"),
         (
-            Pad(1, display=True),
+            Pad(1, OTHER),
+            PIV,
+            "1E1E82080008060200090400000000 0D000000 00200080 08 FFFFFFFFFFFFFFFF",
+        ),
+        (
+            Pad(1, OTHER, display=True),
             FIXED,
             "1E1E820600060603FF090400000000 0B000000 00200081 06 000000000000",
         ),
@@ -132,18 +141,20 @@ def test_what_becomes_of_a_readers_keys() -> None:
     assert state(good, PadUse.PREFER) is state(good, PadUse.ONLY) is State.USED
     assert state(good, PadUse.OFF) is State.OFF
     assert {state(liar, use) for use in PadUse} == {State.LYING}
+    assert state(Pad(1), PadUse.PREFER) is State.UNNAMED
+    assert usable(Pad(1), PIV, PadUse.PREFER, READER) is None
     for use in PadUse:
         assert usable(None, PIV, use, READER) is None
     assert usable(good, PIV, PadUse.PREFER, READER) == good
     assert usable(good, PIV, PadUse.ONLY, READER) == good
     assert usable(good, PIV, PadUse.OFF, READER) is None
     assert usable(liar, PIV, PadUse.PREFER, READER) is None
-    assert usable(Pad(1, longest=7), PIV, PadUse.PREFER, READER) is None
+    assert usable(Pad(1, OTHER, longest=7), PIV, PadUse.PREFER, READER) is None
     with pytest.raises(PadLies) as lies:
         usable(liar, PIV, PadUse.ONLY, READER)
     assert lies.value.facts() == {"reader": READER, "usb": "046A:0010"}
     with pytest.raises(PadUnfit):
-        usable(Pad(1, longest=7), PIV, PadUse.ONLY, READER)
+        usable(Pad(1, OTHER, longest=7), PIV, PadUse.ONLY, READER)
     assert offer(None, PadUse.ONLY) is None
     assert offer(good, PadUse.PREFER) == PinPad(30, keyboard=True)
     assert offer(good, PadUse.ONLY) == PinPad(30, keyboard=False)
