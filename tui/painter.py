@@ -3,6 +3,7 @@
 Textual repaints whole lines, each segment with its full style and blanks to the right margin: 7 kB
 for a screen, 150 bytes for a digit. Over a slow line that is felt. The painter keeps the cells
 that the terminal shows and sends only those that differ, so a screen costs what its text costs.
+Lines that only moved up or down, as in a form that scrolls, the terminal is told to move itself.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ BLANK: Cell = (" ", "")
 UNKNOWN: Cell = ("\0", "")  # equal to nothing that is ever shown
 MOST_MARKS = 2  # combining marks on one character; more are a tower over the lines above
 GAP = 6  # unchanged cells that are cheaper to send again than a cursor movement
+LEAST_MOVED = 3  # lines; fewer are sent anew
 DEFAULT_COLOURS = frozenset({"39", "49"})  # the same as saying nothing
 SHOWS_ON_BLANK = ("4", "7", "9", "21", "53")  # underline, reverse, strike, double, overline
 
@@ -134,15 +136,26 @@ class Painter:
                 for column, cell in enumerate(cells_of(strip, colours), x):
                     if 0 <= column < size.width:
                         line[column] = cell
-        written = [self._line(y, line) for y, line in sorted(wanted.items())]
-        return "".join(written)
-
-    def _line(self, y: int, wanted: list[Cell]) -> str:
-        """Send the cells of line `y` that differ, and blank its end with one sequence."""
-        shown, self._lines[y] = self._lines[y], wanted
-        differing = [x for x, cell in enumerate(wanted) if cell != shown[x]]
-        if not differing:
+        changed = [y for y, line in sorted(wanted.items()) if line != self._lines[y]]
+        if not changed:
             return ""
+        after = self._lines.copy()
+        for y in changed:
+            after[y] = wanted[y]
+        ways = [self._written(self._lines, after)]
+        if by := _moved(self._lines, after, changed[0], changed[-1]):
+            scrolled, sequence = _scrolled(self._lines, changed[0], changed[-1], by)
+            ways.append(sequence + self._written(scrolled, after))
+        self._lines = after
+        return min(ways, key=len)
+
+    def _written(self, shown: list[list[Cell]], wanted: list[list[Cell]]) -> str:
+        lines = zip(shown, wanted, strict=True)
+        return "".join(self._line(y, *both) for y, both in enumerate(lines) if both[0] != both[1])
+
+    def _line(self, y: int, shown: list[Cell], wanted: list[Cell]) -> str:
+        """Send the cells of line `y` that differ, and blank its end with one sequence."""
+        differing = [x for x, cell in enumerate(wanted) if cell != shown[x]]
         text_end = len(wanted)
         while text_end and wanted[text_end - 1] == BLANK:
             text_end -= 1
@@ -157,6 +170,40 @@ class Painter:
                 out.append(f"\x1b[{y + 1};{start + 1}H")
             out.append("\x1b[K")
         return "".join(out)
+
+
+def _moved(shown: list[list[Cell]], wanted: list[list[Cell]], top: int, bottom: int) -> int:
+    """How many lines down most of the lines from `top` to `bottom` have moved, up: negative.
+
+    0 where none have, and where they begin at the first line: what leaves the screen there, some
+    terminals keep to be scrolled back to.
+    """
+    height = bottom - top + 1
+    if top == 0 or height < LEAST_MOVED:
+        return 0
+
+    def coming(by: int) -> int:
+        lines = range(max(top, top + by), min(bottom, bottom + by) + 1)
+        return sum(wanted[y] == shown[y - by] and wanted[y] != shown[y] for y in lines)
+
+    best = max((by for by in range(1 - height, height) if by), key=coming)
+    return best if coming(best) else 0
+
+
+def _scrolled(
+    shown: list[list[Cell]], top: int, bottom: int, by: int
+) -> tuple[list[list[Cell]], str]:
+    """The lines once those from `top` to `bottom` moved `by` lines down, and what moves them.
+
+    A scrolling region (DECSTBM) and line feeds at its end, or reverse ones (RI) at its beginning:
+    the VT100's own way, which every terminal since knows (`csr`, `ind` and `ri` of terminfo).
+    """
+    new = [[BLANK] * len(shown[top]) for _ in range(abs(by))]
+    block = shown[top : bottom + 1]
+    moved = [*new, *block[:-by]] if by > 0 else [*block[-by:], *new]
+    edge, feed = (top, "\x1bM") if by > 0 else (bottom, "\n")
+    sequence = f"\x1b[{top + 1};{bottom + 1}r\x1b[{edge + 1};1H{feed * abs(by)}\x1b[r"
+    return [*shown[:top], *moved, *shown[bottom + 1 :]], sequence
 
 
 def _runs(columns: list[int], line: list[Cell]) -> Iterator[tuple[int, int]]:

@@ -36,6 +36,7 @@ NO_UTF8 = "\udcff\udc9b5m"  # as Python writes a name that is the bytes ff 9b 35
 OWN = re.compile(
     rb"\x1b\[(?:\d{1,3};\d{1,3}H|K|(?:[0127;]|47)*m|\?(?:7|25|1004|1049|2004)[hl]|\?20(?:26|48)\$p"
     rb"|>\d+u|<u)|\x1b\]22;default\x07"
+    rb"|\x1b\[\d{1,3};\d{1,3}r\x1b\[\d{1,3};1H(?:\r?\n|\x1bM)+\x1b\[r"
 )
 UNSEEN = frozenset("\u034f\u115f\u1160\u3164\uffa0")
 MOST_MARKS = 2
