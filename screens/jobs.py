@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from card.pin import Pin
 from card.port import Card, HolderCertificate, PadUse, Readers, Slot, Tracer, no_one
@@ -100,6 +100,16 @@ class Backends(Protocol):
         """The same one at each call. Raises ClientError."""
         ...
 
+    def check(
+        self, service: Callable[[], Service], report: Callable[[Check], None], needs_module: bool
+    ) -> Outcome:
+        """As `check_components`; asks `service` where that is done in this process."""
+        ...
+
+    def cancel_check(self) -> None:
+        """End a check under way; safe from any thread."""
+        ...
+
     @property
     def tracer(self) -> Tracer | None: ...
 
@@ -151,17 +161,21 @@ def attempt(component: Component, look: Callable[[], str], *, warning: bool = Fa
         return Check(component, failure=failure_of(error), warning=warning)
 
 
+# The rows of the check, the service's description (None when the service did not answer), and what
+# can be had for the rows that lack something.
+Outcome: TypeAlias = "tuple[tuple[Check, ...], ServiceDescription | None, tuple[Offer, ...]]"
+
+
 def check_components(
     equipment: Equipment,
     service: Callable[[], Service],
     report: Callable[[Check], None],
     needs_module: bool = False,
-) -> tuple[tuple[Check, ...], ServiceDescription | None, tuple[Offer, ...]]:
+) -> Outcome:
     """Check what a binding needs, reporting each row as it is known.
 
-    Returns the rows, the service's description (None when the service did not answer) and what
-    can be had for the rows that lack something. `needs_module`: a card was met that only its own
-    module can reach, so the lack of it is more than a note.
+    `needs_module`: a card was met that only its own module can reach, so the lack of it is more
+    than a note.
     """
     described: list[ServiceDescription] = []
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from client.port import Label
+if TYPE_CHECKING:
+    from client.components.manifest import Component
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One component to be had; `size` in bytes, 0 where the system fetches it by itself."""
+    """One component to be had."""
 
-    id: str
-    name: Label
-    version: str
-    licence: str
-    size: int
+    component: Component
+
+    @property
+    def size(self) -> int:
+        """In bytes; 0 where the system fetches it by itself."""
+        return self.component.file.size if self.component.file else 0
 
 
 @dataclass(frozen=True)

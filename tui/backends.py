@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from client.port import Service
     from client.revocation.check import RevocationCheck
     from screens.findings import ServiceChoice
+    from screens.jobs import Outcome
     from screens.troubleshooting.support_code import Attachment
+    from screens.wizard import Check
+    from tui.check_process import CheckProcess
     from tui.equipment import Equipment
 
 
@@ -52,6 +55,7 @@ class RealBackends:
         self._readers: Readers | None = None
         self._revocation: RevocationCheck | None = None
         self._equipment: Equipment | None = None
+        self._checking: CheckProcess | None = None
         self.tracer = tracer
 
     def readers(self) -> Readers:
@@ -119,6 +123,21 @@ class RealBackends:
         if self._equipment is None:
             self._equipment = self._make_equipment()
         return self._equipment
+
+    def check(
+        self,
+        service: Callable[[], Service],  # noqa: ARG002 - the process makes its own
+        report: Callable[[Check], None],
+        needs_module: bool,
+    ) -> Outcome:
+        from tui.check_process import CheckProcess, Request
+
+        self._checking = CheckProcess()
+        return self._checking.run(Request(*self._given, self._supply, needs_module), report)
+
+    def cancel_check(self) -> None:
+        if self._checking is not None:
+            self._checking.cancel()
 
     def apart(self) -> RealBackends:
         return RealBackends(

@@ -70,7 +70,13 @@ def _get(equipment: Equipment, offer: Offer, _: Words, say: Say) -> Plan:
             told[0] = tenth
             say(f"  {10 * tenth}%")
 
-    say(_("Getting {name} {version}", name=_.of(offer.name), version=offer.version))
+    say(
+        _(
+            "Getting {name} {version}",
+            name=_.of(offer.component.name),
+            version=offer.component.version,
+        )
+    )
     plan = equipment.fetch(offer, progress)
     say(_("This installs it:"))
     for command in plan.commands:
@@ -87,7 +93,7 @@ def _install(equipment: Equipment, plan: Plan, _: Words, say: Say) -> None:
     if plan.asks and subprocess.run(plan.asks, check=False).returncode != 0:
         raise InstallDenied
     equipment.install(plan)
-    say(_("Installed: {name}", name=_.of(plan.offer.name)))
+    say(_("Installed: {name}", name=_.of(plan.offer.component.name)))
 
 
 def _tell(listing: Listing, _: Words) -> None:
@@ -109,7 +115,7 @@ def _tell(listing: Listing, _: Words) -> None:
     if listing.offers:
         output.say(_("This can be had from here:"))
         for offer in listing.offers:
-            output.say(f" - {_.of(offer.name)} {offer.version}".rstrip())
+            output.say(f" - {_.of(offer.component.name)} {offer.component.version}".rstrip())
 
 
 def _data(listing: Listing, plans: list[Plan]) -> dict[str, object]:
@@ -117,11 +123,16 @@ def _data(listing: Listing, plans: list[Plan]) -> dict[str, object]:
         "components": [_finding(each) for each in listing.findings],
         "list": {"evidence": listing.evidence, **_failure(listing.error)},
         "offers": [
-            {"id": each.id, "version": each.version, "size": each.size, "licence": each.licence}
+            {
+                "id": each.component.id,
+                "version": each.component.version,
+                "size": each.size,
+                "licence": each.component.licence,
+            }
             for each in listing.offers
         ],
         "plans": [
-            {"id": each.offer.id, "commands": list(each.commands), "runs": each.runs}
+            {"id": each.offer.component.id, "commands": list(each.commands), "runs": each.runs}
             for each in plans
         ],
     }

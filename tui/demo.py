@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from client.sandbox.responder import Responder
     from client.sandbox.server import Sandbox
     from screens.findings import ServiceChoice
+    from screens.jobs import Outcome
     from screens.troubleshooting.support_code import Attachment
+    from screens.wizard import Check
     from tui.equipment import Equipment
 
 AT_THE_KEYS = 5.0  # seconds that the invented person takes on the reader's keys
@@ -128,6 +130,17 @@ class DemoBackends:
 
                 self._equipment = practice_equipment(self, self._scenario)
             return self._equipment
+
+    def check(
+        self, service: Callable[[], Service], report: Callable[[Check], None], needs_module: bool
+    ) -> Outcome:
+        from screens.jobs import check_components
+
+        return check_components(self.equipment(), service, report, needs_module)
+
+    def cancel_check(self) -> None:
+        if self._equipment is not None:
+            self._equipment.cancel()
 
     def apart(self) -> DemoBackends:
         return self

@@ -79,8 +79,8 @@ class Engine:
     # --- what the person asks for -----------------------------------------------------------------
 
     def warm_up(self) -> None:
-        """Load, behind the first screen, what the next steps need."""
-        self._jobs.submit(_warm_up)
+        """Load, behind the first screen, what the next step needs."""
+        self._jobs.submit(partial(_load, "screens.jobs", "tui.check_process"))
 
     def start(self, purpose: Purpose) -> None:
         self._check(moves.start(self.wizard, purpose))
@@ -142,7 +142,9 @@ class Engine:
         if self.wizard.busy is not None:
             if not wizard.can_cancel(self.wizard):
                 return
-            if self.wizard.busy in {Work.DOWNLOADING, Work.CHECKING}:
+            if self.wizard.busy is Work.CHECKING:
+                self._backends.cancel_check()
+            elif self.wizard.busy is Work.DOWNLOADING:
                 self._cancel_equipment()
             self._generation += 1
             self._cancel_requests()
@@ -199,6 +201,7 @@ class Engine:
         """Stop the watches and let go of card and service; does not wait for them."""
         self._ended.set()
         self._generation += 1
+        self._backends.cancel_check()
         self._cancel_requests()
         self._jobs.submit(partial(self._tidy, self.wizard.session))
         self._jobs.submit(self._close_service)
@@ -214,17 +217,13 @@ class Engine:
     # --- the work ---------------------------------------------------------------------------------
 
     def _check(self, state: Wizard) -> None:
-        from screens.jobs import check_components
-
         def report(row: wizard.Check) -> None:
             self._post(partial(self._apply, generation, partial(moves.check_known, row=row)))
 
         self._become(state)
         generation = self._generation + 1
         self._work(
-            lambda: check_components(
-                self._the_equipment(), self._the_service, report, state.needs_module
-            ),
+            lambda: self._backends.check(self._the_service, report, state.needs_module),
             lambda now, outcome: moves.checked(now, *outcome),
         )
 
@@ -262,6 +261,8 @@ class Engine:
             self._close_card()
             taken = self._desk.take(reader) if self._desk is not None else None
             self._card = taken or open_card(self._backends, reader, state.service, self._the_seen())
+            # Behind the next screen: whoever waits for a card has no use for it yet.
+            self._jobs.submit(partial(_load, "client.https", "client.line", "client.wire", "httpx"))
             return on_table(self._card)
 
         self._become(state)
@@ -603,8 +604,8 @@ def _wipe_secrets(submission: Submission) -> None:
             value[:] = bytes(len(value))
 
 
-def _warm_up() -> None:
+def _load(*modules: str) -> None:
     from importlib import import_module
 
-    for name in ("screens.jobs", "card.opening", "client.https", "client.token"):
+    for name in modules:
         import_module(name)

@@ -70,7 +70,6 @@ class Equipment:
     look: Callable[[Machine, Collection[str], Collection[Path]], Finding] = components.module
     known: Callable[[Collection[str]], Collection[Path]] = lambda wanted: ()  # noqa: ARG005
     parts: Callable[[], Iterable[Finding]] | None = None  # None: those of the machine
-    _offered: dict[str, Component] = field(default_factory=dict, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
 
     def findings(self) -> Iterable[Finding]:
@@ -107,14 +106,14 @@ class Equipment:
             # an installed service that does not answer is started, not installed once more
             and (each.part, each.state) != (Part.SERVICE, State.BROKEN)
         ]
-        self._offered = {
+        offered = {
             chosen.id: chosen for each in lacking if (chosen := _chosen(each, listed, wanted))
         }
-        if self.supply is None and len(self._offered) < len(lacking):
+        if self.supply is None and len(offered) < len(lacking):
             trouble = ComponentKeyUnset()
         return Listing(
             findings=tuple(findings),
-            offers=tuple(_offer(each) for each in self._offered.values()),
+            offers=tuple(Offer(each) for each in offered.values()),
             evidence="" if manifest is None else f"{manifest.serial}, {manifest.expires:%Y-%m-%d}",
             needs_module=needs_module or bool(self.families),
             error=trouble,
@@ -122,7 +121,7 @@ class Equipment:
 
     def fetch(self, offer: Offer, report: Callable[[Transfer], None]) -> Plan:
         """Fetch the offer's file; the plan for it. Raises as `Supply.fetch`."""
-        component = self._offered[offer.id]
+        component = offer.component
         self._stop = threading.Event()
         file = self._file(component, lambda at: report(_transfer(at)), self._stop)
         granted = installation.own_rights(component.how, self.rights)
@@ -143,7 +142,7 @@ class Equipment:
         """
         if not plan.runs:
             raise InstallDenied
-        component = self._offered[plan.offer.id]
+        component = plan.offer.component
         self._stop = threading.Event()
         file = self._file(component, lambda at: None, self._stop)  # noqa: ARG005
         commands = installation.commands(component, file, self.places)
@@ -217,16 +216,6 @@ def _chosen(
             package, finding.part, name, "", "", "", everywhere, How.APT, packages=(package,)
         )
     return None
-
-
-def _offer(component: Component) -> Offer:
-    return Offer(
-        id=component.id,
-        name=component.name,
-        version=component.version,
-        licence=component.licence,
-        size=component.file.size if component.file else 0,
-    )
 
 
 def _transfer(at: Progress) -> Transfer:

@@ -80,13 +80,14 @@ class ComponentsScreen(StepScreen):
         _ = self.words
         lines = [_("This can be had from here:")]
         for offer in offers:
-            details = [offer.version, _size(offer.size) if offer.size else "", offer.licence]
-            lines.append(f" - {_.of(offer.name)} ({', '.join(filter(None, details))})")
+            what = offer.component
+            details = [what.version, _size(offer.size) if offer.size else "", what.licence]
+            lines.append(f" - {_.of(what.name)} ({', '.join(filter(None, details))})")
         return "\n".join(lines)
 
     def _progress(self, offer: Offer, transfer: Transfer | None) -> str:
         _ = self.words
-        name = _.of(offer.name)
+        name = _.of(offer.component.name)
         if transfer is None or not transfer.total:
             return f"{name}\n[{'.' * BAR}]"
         filled = BAR * transfer.done // transfer.total
@@ -101,7 +102,7 @@ class ComponentsScreen(StepScreen):
 
     def _plan(self, plan: Plan) -> str:
         _ = self.words
-        name = _.of(plan.offer.name)
+        name = _.of(plan.offer.component.name)
         intro = (
             _("{name} is ready to be installed. This will be run when you press Enter:", name=name)
             if plan.runs

@@ -7,12 +7,25 @@ from typing import cast
 
 import pytest
 
+from client.components import manifest
+from client.components.manifest import How, Platform
 from client.port import Label, ServiceDescription
 from screens import events, moves, wizard
 from screens.offers import Offer, Plan, Transfer
 from screens.wizard import Check, Component, Failure, Step, Wizard, Work
 
-OFFER = Offer("x", Label("測試元件", "test"), "1.0", "MIT", 1000)
+OFFER = Offer(
+    manifest.Component(
+        id="x",
+        part="module",
+        name=Label("測試元件", "test"),
+        version="1.0",
+        minimum="",
+        licence="MIT",
+        platform=Platform("linux", "any"),
+        how=How.APT,
+    )
+)
 PLAN = Plan(OFFER, ("install it",), runs=True)
 MISSING = Check(Component.MODULE, failure=Failure("card.module.missing"))
 SERVICE = cast("ServiceDescription", object())
