@@ -15,6 +15,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import cache
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -63,10 +66,24 @@ def load() -> ModuleType:
             # pyscard opens the library when it is first used; without it, it writes a message
             # over the screen and reports a missing service.
             ctypes.CDLL("libpcsclite.so.1")
-        from smartcard.scard import scard
+        return _extension()
     except (ImportError, OSError) as error:
         raise PcscLibraryMissing from error
-    module: ModuleType = scard
+
+
+@cache
+def _extension() -> ModuleType:
+    """pyscard's extension module alone: a session that waits has no use for what lies above it.
+
+    Imported as `smartcard.scard` it brings two dozen modules of readers, sessions and monitors.
+    """
+    package = find_spec("smartcard")
+    folders = package.submodule_search_locations if package is not None else None
+    found = PathFinder.find_spec("_scard", [f"{each}/scard" for each in folders or ()])
+    if found is None or found.loader is None:
+        raise ImportError("_scard")
+    module = module_from_spec(found)
+    found.loader.exec_module(module)
     return module
 
 

@@ -130,6 +130,7 @@ class WizardApp(App[int], inherit_bindings=False):
 
     def _warm_up(self) -> None:
         """Behind the first screen: what the next steps, and a failure's support code, need."""
+        gc.collect()
         gc.freeze()  # what is loaded by now stays for good
         gc.enable()
         self.engine.warm_up()

@@ -62,6 +62,12 @@ def blank_sgr(parameters: str) -> str:
     return ";".join(kept)
 
 
+@lru_cache(maxsize=1024)
+def _cell(character: str, parameters: str) -> Cell:
+    """The same object for the same cell: a screen has two thousand, of a hundred kinds."""
+    return character, blank_sgr(parameters) if character == " " else parameters
+
+
 def cells_of(strip: Strip, colours: ColorSystem) -> Iterator[Cell]:
     """One cell for each column that `strip` fills."""
     last: Cell | None = None
@@ -78,8 +84,7 @@ def cells_of(strip: Strip, colours: ColorSystem) -> Iterator[Cell]:
                 continue
             if last is not None:
                 yield from _filled(last)
-            plain = blank_sgr(parameters) if character == " " else parameters
-            last = (character, plain)
+            last = _cell(character, parameters)
     if last is not None:
         yield from _filled(last)
 
@@ -87,7 +92,7 @@ def cells_of(strip: Strip, colours: ColorSystem) -> Iterator[Cell]:
 def _filled(cell: Cell) -> Iterator[Cell]:
     yield cell
     if get_character_cell_size(cell[0][0]) == 2:
-        yield ("", cell[1])
+        yield _cell("", cell[1])
 
 
 def spans_of(update: CompositorUpdate) -> Iterable[Span]:

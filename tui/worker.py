@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 
 Job = Callable[[], None]
 
 
 class Worker:
-    """Runs jobs on one daemon thread; a job that never returns cannot hang the program's end."""
+    """Runs jobs on a daemon thread that ends with the last of them.
+
+    A job that never returns cannot hang the program's end, and a session that waits keeps no
+    thread, with its stack and its own part of the heap, that has nothing to do.
+    """
 
     def __init__(self, name: str, defect: Callable[[Exception], None]) -> None:
         """`defect` is told, on the worker's thread, of what a job let through."""
-        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._name = name
         self._defect = defect
-        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._jobs: deque[Job] = deque()
+        self._running = False
 
     def submit(self, job: Job) -> None:
         """Queue a job."""
-        self._jobs.put(job)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
+        with self._lock:
+            self._jobs.append(job)
+            if self._running:
+                return
+            self._running = True
+        threading.Thread(target=self._run, name=self._name, daemon=True).start()
+
+    def _next(self) -> Job | None:
+        with self._lock:
+            self._running = bool(self._jobs)
+            return self._jobs.popleft() if self._jobs else None
 
     def _run(self) -> None:
-        while True:
-            job = self._jobs.get()
+        while (job := self._next()) is not None:
             try:
                 job()
             except Exception as error:  # noqa: BLE001 - a traceback would tear the screen

@@ -2,7 +2,7 @@
 
 The texts are data that a translator edits: `entries/<family>.toml` (the family is a code's first
 part) says what a code means and names its remedy; `remedies/<subject>.toml` holds causes and
-steps, so codes that say the same thing share one remedy. Files are read when first needed.
+steps, so codes that say the same thing share one remedy. Files are read when they are needed.
 
 A text may name facts of the error: `{host}` is replaced by the fact, or by a neutral word; a part
 in square brackets is left out when one of its facts is missing.
@@ -24,7 +24,7 @@ from screens.language import Language
 from screens.wizard import Fact, Step
 
 if TYPE_CHECKING:
-    from screens.troubleshooting.files import FamilyFile
+    from screens.troubleshooting.files import EntryData, FamilyFile
 
 FOLDER = Path(__file__).parent
 WIDEST = 240  # columns of one fact in a text
@@ -103,9 +103,19 @@ class Entry:
         return self.remedy.link
 
 
+@cache
 def entry(code: str) -> Entry:
-    """The entry of a stable code or of a foreign code's id. Raises KeyError when there is none."""
-    return _family(code.partition(".")[0])[code]
+    """The entry of a stable code or of a foreign code's id. Raises KeyError when there is none.
+
+    Of what the files hold besides, nothing is kept: a session meets few codes, and waits long.
+    """
+    family, _, name = code.partition(".")
+    file = _file(family)
+    for key, data in file.entry.items():
+        if name in (key, *data.also):
+            remedy = _remedies(_subject(data))[data.remedy]
+            return _entry(code, file.source, data, remedy)
+    raise KeyError(code)
 
 
 def entry_for(code: str, facts: Mapping[str, Fact]) -> Entry:
@@ -127,9 +137,21 @@ def entry_for(code: str, facts: Mapping[str, Fact]) -> Entry:
 @cache
 def entries() -> tuple[Entry, ...]:
     """Every entry, family by family in the files' order."""
-    return tuple(entry for family in _families() for entry in _family(family).values())
+    remedies: dict[str, Remedy] = {}
+    found: list[Entry] = []
+    for family in _families():
+        file = _file(family)
+        for key, data in file.entry.items():
+            if data.remedy not in remedies:
+                remedies |= _remedies(_subject(data))
+            found += [
+                _entry(f"{family}.{name}", file.source, data, remedies[data.remedy])
+                for name in (key, *data.also)
+            ]
+    return tuple(found)
 
 
+@cache
 def sources() -> Mapping[str, tuple[str, ...]]:
     """What people call each source of codes, by family, for the search."""
     return {family: _file(family).aliases for family in _families()}
@@ -191,7 +213,6 @@ def _families() -> list[str]:
     return sorted(path.stem for path in (FOLDER / "entries").glob("*.toml"))
 
 
-@cache
 def _file(family: str) -> FamilyFile:
     from screens.troubleshooting.files import FamilyFile, read
 
@@ -201,27 +222,22 @@ def _file(family: str) -> FamilyFile:
     return read(path, FamilyFile)
 
 
-@cache
-def _family(name: str) -> Mapping[str, Entry]:
-    """The entries of one family by id, in the file's order; KeyError when there is no such file."""
-    family = _file(name)
-    found: dict[str, Entry] = {}
-    for key, data in family.entry.items():
-        remedy = _remedies(data.remedy.partition("/")[0])[data.remedy]
-        causes = tuple(Cause(Label(c.zh, c.en), frozenset(c.when)) for c in data.causes)
-        for code in (key, *data.also):
-            found[f"{name}.{code}"] = Entry(
-                id=f"{name}.{code}",
-                source=family.source,
-                title=data.title,
-                remedy=remedy,
-                causes=causes or remedy.causes,
-                messages=data.messages,
-            )
-    return found
+def _entry(code: str, source: Label, data: EntryData, remedy: Remedy) -> Entry:
+    causes = tuple(Cause(Label(c.zh, c.en), frozenset(c.when)) for c in data.causes)
+    return Entry(
+        id=code,
+        source=source,
+        title=data.title,
+        remedy=remedy,
+        causes=causes or remedy.causes,
+        messages=data.messages,
+    )
 
 
-@cache
+def _subject(data: EntryData) -> str:
+    return data.remedy.partition("/")[0]
+
+
 def _remedies(subject: str) -> Mapping[str, Remedy]:
     """The remedies of one subject by id."""
     from screens.troubleshooting.files import RemedyData, read

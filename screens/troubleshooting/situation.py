@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 
+from screens import __version__
 from screens.language import Language
 from screens.troubleshooting.catalogue import Condition
 from screens.troubleshooting.support_code import (
@@ -18,23 +18,15 @@ from screens.troubleshooting.support_code import (
 )
 from screens.wizard import UNEXPECTED, Component, Failure, Step, Wizard
 
-PACKAGE = "hca-bind"
 _MISSING = frozenset({Component.LIBRARY, Component.SERVICE, Component.DRIVER})
 _SLOW = ("service.challenge.expired", "service.verification.expired", "net.timeout")
 _NO_NETWORK = ("net.name", "net.refused", "net.lost", "net.timeout", "net.proxy")
 
 
-@cache
 def version() -> tuple[int, int, int]:
-    """This program's version; 0.0.0 where it was not installed as a package."""
-    from importlib import metadata
-
-    try:
-        parts = metadata.version(PACKAGE).split(".")
-    except metadata.PackageNotFoundError:
-        return 0, 0, 0
-    numbers = [int(part) if part.isdecimal() else 0 for part in (*parts, "0", "0")]
-    return numbers[0], numbers[1], numbers[2]
+    """This program's version."""
+    major, minor, patch = map(int, __version__.split("."))  # noqa: RUF048 - it is three numbers
+    return major, minor, patch
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,19 @@ def test_the_first_screen_loads_nothing_of_cards_and_network() -> None:
     assert not loaded & LATE
 
 
+def test_who_waits_for_a_card_has_nothing_of_the_network_and_no_card_in_memory() -> None:
+    """A session on a full host mostly waits: see tests/bench/README.md."""
+    modules = "tui.app, tui.backends, tui.check_process, screens.steps.reader, screens.jobs"
+    loaded = loaded_by(
+        f"import {modules}; from card.pcsc import load; load();"
+        "from screens.troubleshooting.remedy import words_for;"
+        "from screens.language import Language, Words;"
+        "words_for('card.absent', {}, Words(Language.ZH))"
+    )
+    late = {"httpx", "cryptography", "client.https", "importlib.metadata", "card.pkcs15.card"}
+    assert not loaded & (late | {"smartcard", "card.piv.card", "card.components"})
+
+
 @pytest.mark.parametrize("module", ["click", "pygments", "httpx._main"])
 def test_the_client_brings_no_command_line(module: str) -> None:
     script = f"import client.line, httpx, sys; print(sys.modules.get({module!r}))"

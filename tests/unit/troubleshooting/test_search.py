@@ -104,7 +104,7 @@ def worsened() -> Iterator[tuple[str, Entry]]:
 
 
 def says_the_same(found: str, wanted: Entry) -> bool:
-    return found == wanted.id or entry(found).remedy is wanted.remedy
+    return found == wanted.id or entry(found).remedy == wanted.remedy
 
 
 def test_messages_made_worse_find_their_entry(capsys: pytest.CaptureFixture[str]) -> None:

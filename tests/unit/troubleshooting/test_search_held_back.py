@@ -28,7 +28,7 @@ def same(found: str, wanted: str) -> bool:
 
 
 def says_the_same(found: str, wanted: str) -> bool:
-    return found == wanted or entry(found).remedy is entry(wanted).remedy
+    return found == wanted or entry(found).remedy == entry(wanted).remedy
 
 
 @HALVES
