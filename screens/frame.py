@@ -185,6 +185,7 @@ class FramedScreen(Screen[None]):
     }
     """
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - Textual declares it so
+    DEFAULT_CLASSES = "-tall"  # as most are; a class that comes with the size has all styled anew
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,down", "app.focus_next", show=False),
         Binding("shift+tab,up", "app.focus_previous", show=False),
@@ -248,6 +249,7 @@ class FramedScreen(Screen[None]):
         return self.ready
 
     def on_mount(self) -> None:
+        """Textual calls it after a subclass's own, which must not call it too."""
         self.screen_layout_refresh_signal.subscribe(self, self._settle, immediate=True)
         self.show()
 

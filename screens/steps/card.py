@@ -57,7 +57,6 @@ class CardScreen(StepScreen):
         account = self.query_one("#account", Input)
         account.cursor_blink = False
         account.value = self.wizard.account
-        super().on_mount()
 
     def fill(self, wizard: Wizard) -> None:
         _ = self.words

@@ -76,8 +76,7 @@ class FormScreen(StepScreen):
         self._complaints: dict[str, str] = {}
         for index, field in enumerate(self._fields):
             self._restore(index, field)
-        super().on_mount()
-        if self._fields:
+        if self._fields and not self.wizard.undecided:
             self.set_focus(self.query_one("#field-0"))
 
     def fill(self, wizard: Wizard) -> None:

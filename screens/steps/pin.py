@@ -76,7 +76,6 @@ class PinScreen(StepScreen):
 
     def on_mount(self) -> None:
         self._typed = ""
-        super().on_mount()
 
     def fill(self, wizard: Wizard) -> None:
         _ = self.words

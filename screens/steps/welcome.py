@@ -38,7 +38,6 @@ class WelcomeScreen(StepScreen):
         yield Prose(id="outro")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_focus(self.query_one(Menu))  # at once: the first frame shows it
 
     def fill(self, wizard: Wizard) -> None:

@@ -49,7 +49,6 @@ class SearchScreen(FramedScreen):
         message = self.query_one("#message", Input)
         message.cursor_blink = False
         message.focus()
-        super().on_mount()
 
     @property
     def _typed(self) -> str:
