@@ -140,6 +140,8 @@ class PinScreen(StepScreen):
         if wizard.card is None or wizard.busy is Work.PREPARING:
             return Content("")
         left = wizard.card.tries_left
+        if left is None and wizard.challenge is None and wizard.busy is None:
+            return Content("")  # nobody asked the card: something failed before that
         if left is None:
             text = _("Tries left: the card does not say. A wrong PIN may lock it.")
         elif left == 0:

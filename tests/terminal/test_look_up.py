@@ -115,6 +115,8 @@ async def test_a_service_that_wants_it_only_now(
         assert person.wizard.step is Step.PIN
         assert not pin_allowed(person.wizard)
         assert not person.app.screen.query_one("#pin", SecretField).display
+        unsaid = _("Tries left: the card does not say. A wrong PIN may lock it.")
+        assert not person.shows(unsaid), "nobody asked it"
         await person.press("enter")
         await person.until(lambda: asked(person) == 2, "asked again")
         await person.fails("revocation.revoked")
