@@ -60,6 +60,8 @@ def certificate_of(card: VirtualCard) -> x509.Certificate:
 
 @pytest.mark.parametrize("card", ["", SHORT + GZIP, EC + GZIP], indirect=True)
 def test_dump_and_certificate(pcscd: Pcscd, card: VirtualCard, tmp_path: Path) -> None:
+    name = run(pcscd, tmp_path, "piv-tool", "--name")
+    assert (name.returncode, "Personal Identity Verification" in name.stdout) == (0, True), name
     dump = run(pcscd, tmp_path, "pkcs15-tool", "--dump")
     assert dump.returncode == 0, dump.stderr
     assert "PIV AUTH key" in dump.stdout

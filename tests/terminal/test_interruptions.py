@@ -54,6 +54,9 @@ async def to_the_end(person: Person, choice: str = REBIND) -> None:
     assert person.bound_once(), person.screen
 
 
+APDUS_AGAIN = 10  # from the card put back to the proof (tests/bench/README.md)
+
+
 async def half_a_pin(person: Person) -> None:
     if person.wizard.step is Step.PIN:
         await person.type(person.backends.pin[:4])
@@ -70,11 +73,14 @@ async def test_the_card_is_pulled_and_put_back(authority_folder: Path, step: Ste
         person.backends.embedded.remove(READER)
         await said(person, "card.removed")
         assert person.wizard.step is step
+        before = person.card.transmitted
         person.backends.embedded.insert(READER, person.card)
         await well_again(person, step)
         assert person.pins_sent == 0
         await to_the_end(person)
         assert person.pins_sent == 1
+        # It is known again by the end of its certificate, and its files are not read anew.
+        assert person.card.transmitted - before == APDUS_AGAIN
 
 
 @pytest.mark.parametrize("step", CARD_STEPS)
