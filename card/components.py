@@ -102,7 +102,7 @@ def module_names(wanted: Collection[Kind], also: Collection[str] = ()) -> tuple[
 
 def library(machine: Machine, load: Callable[[], object] | None = None) -> Finding:
     """The PC/SC library that this process has loaded; where it cannot, why."""
-    from card.pcsc import load as load_pyscard
+    from card.pcsc_context import load as load_pyscard
 
     try:
         (load or load_pyscard)()

@@ -53,7 +53,8 @@ SERVICE_STOPPED = 0x8010001E
 AS_USER = """
 import os, subprocess, sys, tempfile
 from card.errors import CardError
-from card.pcsc import PcscReaders, load
+from card.pcsc import PcscReaders
+from card.pcsc_context import load
 load()
 user = int(sys.argv[1])
 os.setgroups([]); os.setgid(user); os.setuid(user)

@@ -30,7 +30,7 @@ def test_who_waits_for_a_card_has_nothing_of_the_network_and_no_card_in_memory()
     """A session on a full host mostly waits: see tests/bench/README.md."""
     modules = "tui.app, tui.backends, tui.check_process, screens.steps.reader, screens.jobs"
     loaded = loaded_by(
-        f"import {modules}; from card.pcsc import load; load();"
+        f"import {modules}; from card.pcsc_context import load; load();"
         "from screens.troubleshooting.remedy import words_for;"
         "from screens.language import Language, Words;"
         "words_for('card.absent', {}, Words(Language.ZH))"

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from card import pcsc
+from card import pcsc, pcsc_context
 from card.pcsc import PNP, PcscReaders
 from card.port import SlotState
 
@@ -75,7 +75,7 @@ def test_each_change_ends_one_wait(
         SCardCancel=lambda _context: 0,
     )
     monkeypatch.setattr(pcsc, "load", lambda: scard)
-    monkeypatch.setattr(pcsc, "refuse_foreign", lambda: None)
+    monkeypatch.setattr(pcsc_context, "refuse_foreign", lambda: None)
     readers = PcscReaders()
     known = readers.slots()
     now = readers.wait(known)
