@@ -129,10 +129,16 @@ def _watch(notices: int, path: Path) -> None:
 
     A folder that is watched already stays so. Raises OSError.
     """
-    folder = next(each for each in path.absolute().parents if each.is_dir())
     mask = _CREATE | _MOVED_TO | _ATTRIB | _GONE
-    if _libc().inotify_add_watch(notices, os.fsencode(folder), mask) < 0:
-        raise OSError(ctypes.get_errno(), "inotify_add_watch")
+    watched = None
+    while watched != (nearest := _nearest(path)):  # one that came just before is not told of
+        if _libc().inotify_add_watch(notices, os.fsencode(nearest), mask) < 0:
+            raise OSError(ctypes.get_errno(), "inotify_add_watch")
+        watched = nearest
+
+
+def _nearest(path: Path) -> Path:
+    return next(each for each in path.absolute().parents if each.is_dir())
 
 
 def _libc() -> ctypes.CDLL:
