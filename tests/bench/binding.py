@@ -238,6 +238,7 @@ def measure(world: World, runs: int) -> list[Figure]:
             "Tab between Inputs of Textual's",
             tuple(max(tab.bytes for tab in walk.tabs) for walk in walks["a new account"]),
             tuple(max(tab.bytes for tab in tabs) for _, tabs in bare),
+            most=TAB,
         ),
         Figure(
             "opening a remedy",
