@@ -7,7 +7,7 @@ counts at most one VERIFY; nothing of the PIN is left; and the same card, good a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -18,6 +18,7 @@ from figures import Figures
 from card.errors import CardError
 from card.opening import open_card
 from card.pin import Pin
+from card.pin_pad import GET_FEATURE_REQUEST, Feature
 from card.port import Connection, Slot
 from card.signing import signing_key
 from card.virtual.authority import Authority
@@ -28,6 +29,8 @@ from screens.troubleshooting.catalogue import entry
 from screens.troubleshooting.remedy import words_for
 
 MESSAGE = b"m" * 64
+PAD_CODE = bytes.fromhex("42330006")
+PIN_VERIFY_HEAD = 19  # bytes before the command in PIN_VERIFY (PC/SC part 10, §2.5.2)
 SECONDS = 20.0  # for one cell; a limit that a hang would reach
 SHORT = "extended_length = false\nresponse_limit = 256\n"
 CARDS = {
@@ -35,6 +38,8 @@ CARDS = {
     "PKCS#15, short, in chains": SHORT,
     "PKCS#15, EC, padded PIN": '[key]\ntype = "EC"\n[pin]\npadded = true\n',
     "PIV": 'kind = "piv"\n[key]\ntype = "EC"\n',
+    "PKCS#15, on the reader's keys": '[key]\ntype = "EC"\n[pin]\npadded = true\n',
+    "PIV, on the reader's keys": 'kind = "piv"\n[key]\ntype = "EC"\n',
     "PIV, short, in chains": f'kind = "piv"\n{SHORT}[certificate]\ncompressed = true\n',
 }
 OTHER_PIN = '[pin]\nvalue = "90817263"\n'
@@ -70,19 +75,23 @@ class Wire:
         return self
 
     def transmit(self, command: bytes | bytearray) -> bytes:
-        number, self.sent = self.sent, self.sent + 1
-        assert self.sent < ETERNAL, "a card could keep the program busy for ever"
         if isinstance(command, bytearray):
             self.buffers.append(command)
         self.pins += command[1] == 0x20 and len(command) > 5
+        return self.through(lambda card: card.transmit(command))
+
+    def through(self, ask: Callable[[VirtualCard], bytes]) -> bytes:
+        """What `ask` has of the card that answers now, or what the fault makes of it."""
+        number, self.sent = self.sent, self.sent + 1
+        assert self.sent < ETERNAL, "a card could keep the program busy for ever"
         if self.stranger is not None and number >= self.at:
-            return self.stranger.transmit(command)
+            return ask(self.stranger)
         hit = self.fault is not None and (
             number == self.at or (self.fault.lasting and number > self.at)
         )
         if not hit or self.fault is None:
-            return self.card.transmit(command)
-        answer = b"\x6f\x00" if self.fault.lost else self.card.transmit(command)
+            return ask(self.card)
+        answer = b"\x6f\x00" if self.fault.lost else ask(self.card)
         changed = self.fault.answer(answer)
         if isinstance(changed, CardError):
             raise changed
@@ -94,6 +103,20 @@ class Wire:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+class PadWire(Wire):
+    """The same with a reader that has keys of its own (PC/SC part 10): there the PIN is entered."""
+
+    def control(self, code: int, data: bytes) -> bytes:
+        if code == GET_FEATURE_REQUEST:
+            return self.through(lambda _: bytes((Feature.VERIFY_PIN_DIRECT, 4)) + PAD_CODE)
+        assert code == int.from_bytes(PAD_CODE, "big")
+        command = bytearray(data[PIN_VERIFY_HEAD:])
+        pin = self.card.profile.pin.value
+        command[5 : 5 + len(pin)] = pin
+        self.pins += 1
+        return self.through(lambda card: card.transmit(bytes(command)))
 
 
 def typed(characters: bytes) -> Pin:
@@ -110,11 +133,11 @@ def bind(wire: Wire) -> None:
     tries = card.tries_left()
     if tries == 0:
         return  # no PIN is asked for
-    pin = typed(wire.card.profile.pin.value)
+    pin = None if card.pin_pad else typed(wire.card.profile.pin.value)
     try:
         signature = card.sign(pin, MESSAGE, tries)
     finally:
-        assert len(pin) == 0
+        assert not pin
         assert not any(map(any, wire.buffers)), "a command's bytes were not wiped"
     # Raises where it is not the signature of the certificate that the person was shown.
     answer = signature.value
@@ -147,7 +170,7 @@ def complaint(wire: Wire, good: VirtualCard) -> str | None:
         return f"{wire.pins} VERIFY sent, {spent} counted"
     good.tries_left = good.profile.pin.tries_left
     try:
-        bind(Wire(good))
+        bind(type(wire)(good))
     except Exception as error:  # noqa: BLE001 - likewise
         return f"not usable afterwards: {error!r}"
     return None
@@ -162,9 +185,11 @@ def authority() -> Authority:
 @pytest.mark.parametrize("kind", CARDS)
 def test_every_command_meets_every_fault(figures: Figures, authority: Authority, kind: str) -> None:
     good = VirtualCard(Profile.parse(CARDS[kind]), authority)
-    clean = Wire(good)
+    reader = PadWire if "keys" in kind else Wire
+    clean = reader(good)
     bind(clean)
     commands, faults = clean.sent, column()
+    assert clean.pins == 1
     cells = errors = 0
     misses: list[str] = []
     for at in range(commands):
@@ -172,7 +197,7 @@ def test_every_command_meets_every_fault(figures: Figures, authority: Authority,
             if not figures.whole and (at + number) % PART:
                 continue
             cells += 1
-            wire = Wire(good, fault, at)
+            wire = reader(good, fault, at)
             wrong = complaint(wire, good)
             errors += wire.sent < commands
             if wrong is not None:
