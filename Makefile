@@ -33,7 +33,7 @@ lint: .dev ## run the checks that need no test
 bench: .dev ## measure against the references (BENCH="first-frame --json FILE")
 	PYTHONPATH=tests/system $(BIN)/python tests/bench $(BENCH)
 
-proof: .dev .fuzz .audit ## prove what SECURITY.md promises: one table, 1 where anything is missed
+proof: .dev .fuzz .audit ## prove what SECURITY.md promises: one table; fails where anything is missed
 	$(BIN)/python tests/proof $(PROOF)
 
 fuzz: .dev .fuzz ## fuzz every parser (FUZZ="--minutes 10", or "--runs 1000000 tlv piv")

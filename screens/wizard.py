@@ -333,6 +333,7 @@ _CARD_LOST = (
     "card.reset",
     "card.mute",
     "card.pad.silent",
+    "card.answer.malformed",
     "card.sign.mismatch",
     "pcsc.",
     "service.card.",

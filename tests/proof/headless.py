@@ -115,6 +115,7 @@ class Parts(DemoBackends):
     def __init__(self, desk: Desk) -> None:
         super().__init__(SCENARIOS["ok"])
         self._desk = desk
+        self._client: HttpsService | None = None
 
     def readers(self) -> Readers:
         return self._desk.breaker
@@ -125,13 +126,19 @@ class Parts(DemoBackends):
 
     def service(self) -> Service:
         desk = self._desk
-        return HttpsService(
+        self._client = HttpsService(
             desk.url,
             ca_file=desk.ca,
             timeout=desk.timeout,
             deadline=4 * desk.timeout,
             pauses=(0.0, 0.0),
         )
+        return self._client
+
+    def patient(self) -> None:
+        """From now on the client waits as long as people's own does."""
+        if self._client is not None:
+            self._client._timeout, self._client._deadline = 10.0, 30.0
 
 
 @dataclass
@@ -296,6 +303,10 @@ class Person:
             self.act()
         failure = self.wizard.failure
         raise Stuck(f"{self.wizard.step}, {failure.code if failure else None}; {self.codes}")
+
+    def patient(self) -> None:
+        """Nothing that was slow is slow any more, but for a busy computer."""
+        self._parts.patient()
 
     def leave(self) -> None:
         self.engine.end()

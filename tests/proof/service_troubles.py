@@ -158,11 +158,12 @@ def _bodies() -> list[Trouble]:
         return Answer(own.status, own.kind, json.dumps(changed).encode()).encoded()
 
     def changed(name: str, value: str) -> Trouble:
-        """One member, where the answer has it, says something else."""
+        """One member, where the answer has it, says something else (no receipt's)."""
 
         def answer(own: Answer) -> bytes:
             members = json.loads(own.body or b"{}")
-            body = json.dumps({**members, name: value}).encode() if name in members else own.body
+            other = name in members and "bound" not in members
+            body = json.dumps({**members, name: value}).encode() if other else own.body
             return Answer(own.status, own.kind, body).encoded()
 
         return Trouble(f"another {name}: {value}", Stage.DONE, answer)

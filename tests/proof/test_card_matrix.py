@@ -15,7 +15,7 @@ import pytest
 from card_faults import ETERNAL, READER, Fault, column
 from figures import Figures
 
-from card.errors import CardError
+from card.errors import CardError, PadRefused
 from card.opening import open_card
 from card.pin import Pin
 from card.pin_pad import GET_FEATURE_REQUEST, Feature
@@ -111,12 +111,18 @@ class PadWire(Wire):
     def control(self, code: int, data: bytes) -> bytes:
         if code == GET_FEATURE_REQUEST:
             return self.through(lambda _: bytes((Feature.VERIFY_PIN_DIRECT, 4)) + PAD_CODE)
-        assert code == int.from_bytes(PAD_CODE, "big")
+        if code != int.from_bytes(PAD_CODE, "big"):
+            return self.through(lambda _: _refused())
         command = bytearray(data[PIN_VERIFY_HEAD:])
         pin = self.card.profile.pin.value
         command[5 : 5 + len(pin)] = pin
         self.pins += 1
         return self.through(lambda card: card.transmit(bytes(command)))
+
+
+def _refused() -> bytes:
+    """A driver that does not know the control code."""
+    raise PadRefused(0)
 
 
 def typed(characters: bytes) -> Pin:
@@ -160,7 +166,7 @@ def complaint(wire: Wire, good: VirtualCard) -> str | None:
         except KeyError:
             return f"no entry for {error.code}"
     except AssertionError as error:
-        return str(error)
+        return str(error) or "an assertion"
     except Exception as error:  # noqa: BLE001 - what the matrix looks for
         return f"unclassified: {error!r}"
     if time.monotonic() - started > SECONDS:

@@ -34,6 +34,7 @@ def complaint(desk: Desk, relay: Relay, person: Person, slow: bool) -> str | Non
         if len(desk.bound()) > 1:
             return "two bindings"
         relay.break_at(-1, None)
+        person.patient()
         person.finish()
         receipt = person.wizard.receipt
         if desk.half() or receipt is None or desk.bound() != [(receipt.id, receipt.account)]:

@@ -195,7 +195,9 @@ def test_the_proof_itself_says_how_it_ended() -> None:
     assert failed.challenge is None
 
 
-@pytest.mark.parametrize("code", ["card.sign.mismatch", "service.card.untrusted"])
+@pytest.mark.parametrize(
+    "code", ["card.answer.malformed", "card.sign.mismatch", "service.card.untrusted"]
+)
 def test_a_card_that_is_not_what_was_read_is_read_anew_before_another_pin(code: str) -> None:
     """One bit that was read wrongly would refuse every right PIN from then on."""
     failed = events.failed(replace(AT_PIN, busy=Work.PROVING), Failure(code))
