@@ -20,6 +20,7 @@ from card.errors import (
     CardModuleMissing,
     CardMute,
     CardUnknown,
+    CertificateError,
     ModuleError,
     ReaderHeld,
 )
@@ -176,4 +177,6 @@ def _kind_in(error: CardError) -> Kind | None:
             return Kind.UNKNOWN
         case CardMute():
             return Kind.MUTE
+        case CertificateError(category=CardCategory.HPC | CardCategory.HOP as category):
+            return Kind(category)
     return None

@@ -19,6 +19,7 @@ from card.errors import (
     CardKindRefused,
     CardModuleMissing,
     CardUnknown,
+    CertificateError,
     ModuleError,
     ModuleSeesNoCard,
     PadLies,
@@ -148,8 +149,12 @@ def _judged(
     if accepted is not None and holder.category not in accepted:
         raise CardKindRefused(holder.category)
     now = datetime.now(UTC)
-    certificate.check(holder, now)
-    certificate.trust(holder, anchors, now)
+    try:
+        certificate.check(holder, now)
+        certificate.trust(holder, anchors, now)
+    except CertificateError as error:
+        error.category = holder.category
+        raise
     return holder
 
 

@@ -63,7 +63,7 @@ MOICA_ATR = 'atr = "3B8B80010031C1640840213000900057"\n'
             'kind = "piv"\n[certificate]\ncategory = "none"\n' + EC,
             (Kind.PIV, "", "card.kind.refused"),
         ),
-        ("[certificate]\nnot_after = -1\n" + EC, (None, "", "card.certificate.expired")),
+        ("[certificate]\nnot_after = -1\n" + EC, (Kind.HPC, "", "card.certificate.expired")),
         ("[certificate]\nmalformed = true\n" + EC, (None, "", "card.certificate.malformed")),
         (NHI, (Kind.NHI, "", "card.kind.nhi")),
         (MOICA_ATR + EC, (Kind.MOICA, "", "card.kind.moica")),
