@@ -39,11 +39,14 @@ def bare_console() -> bool:
 def prepare_environment() -> None:
     """Before Textual is imported: no devtools and debug logs, no animation, no kitty key reports.
 
-    Kitty's all-keys reports lose an input method's text in some terminals (Textual 8.2.7 on).
+    Kitty's all-keys reports lose an input method's text in some terminals (Textual 8.2.7 on). A
+    size that some shell exported is not this terminal's, at the latest once its window was resized.
     """
     gc.disable()  # it would find nothing but modules; on again behind the first frame
     for name in [name for name in os.environ if name == "TEXTUAL" or name.startswith("TEXTUAL_")]:
         del os.environ[name]
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
     os.environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
 

@@ -25,8 +25,12 @@ LEFT_FULL_SCREEN = (b"\x1b[?1049l", b"\x1b[?25h")  # back to the shell's screen,
 
 @contextmanager
 def demo(size: tuple[int, int] = (80, 24), *wrapper: str) -> Iterator[Terminal]:
-    """`hca-bind demo` in a terminal, with its welcome screen shown."""
-    with Terminal([*wrapper, HCA_BIND, "demo"], dict(os.environ), size=size) as screen:
+    """`hca-bind demo` in a terminal, with its welcome screen shown.
+
+    Its shell exports a size that is not the terminal's: the program has to ask the terminal.
+    """
+    environment = {**os.environ, "COLUMNS": "132", "LINES": "50"}
+    with Terminal([*wrapper, HCA_BIND, "demo"], environment, size=size) as screen:
         screen.until(_("What would you like to do?"))
         yield screen
 
