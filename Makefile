@@ -21,7 +21,7 @@ demo: install ## open the wizard on the embedded card and service
 	fi
 
 test: lint ## run every check and test
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest -n 2 --dist loadfile $(TESTS)
 
 lint: .dev ## run the checks that need no test
 	$(BIN)/ruff format --check .

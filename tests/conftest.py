@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from figures import Figures
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
 
 FIGURES = pytest.StashKey[Figures]()
 
@@ -23,6 +27,19 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     settings.load_profile("untimed")
     config.stash[FIGURES] = Figures()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process that runs a part of the tests hands its figures in."""
+    if hasattr(session.config, "workeroutput"):
+        counts = session.config.stash[FIGURES].counts
+        session.config.workeroutput["figures"] = {each: dict(of) for each, of in counts.items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    for subject, numbers in getattr(node, "workeroutput", {}).get("figures", {}).items():
+        node.config.stash[FIGURES].count(subject, **numbers)
 
 
 def pytest_terminal_summary(

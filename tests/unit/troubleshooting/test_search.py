@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
+from figures import Figures
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,7 +108,7 @@ def says_the_same(found: str, wanted: Entry) -> bool:
     return found == wanted.id or entry(found).remedy == wanted.remedy
 
 
-def test_messages_made_worse_find_their_entry(capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages_made_worse_find_their_entry(figures: Figures) -> None:
     first = three = total = 0
     missed = []
     for text, wanted in worsened():
@@ -117,10 +118,7 @@ def test_messages_made_worse_find_their_entry(capsys: pytest.CaptureFixture[str]
         three += any(says_the_same(id, wanted) for id in found)
         if not found or not says_the_same(found[0], wanted):
             missed.append(f"{text!r}: {found}, not {wanted.id}")
-    with capsys.disabled():
-        print(
-            f"\n{total} worsened messages: {first / total:.1%} first, {three / total:.1%} in three"
-        )
+    figures.count("search, messages made worse", messages=total, first=first, in_three=three)
     assert first / total >= 0.95, "\n".join(missed)
     assert three / total >= 0.98, "\n".join(missed)
 

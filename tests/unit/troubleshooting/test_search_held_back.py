@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from figures import Figures
 
 from screens.troubleshooting.catalogue import entries, entry
 from screens.troubleshooting.search import search
@@ -32,7 +33,7 @@ def says_the_same(found: str, wanted: str) -> bool:
 
 
 @HALVES
-def test_a_reported_message_finds_its_entry(half: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_reported_message_finds_its_entry(half: str, figures: Figures) -> None:
     rules: dict[str, Callable[[str, str], bool]] = {"exact": same, "meaning": says_the_same}
     first = three = total = 0
     missed = []
@@ -45,10 +46,7 @@ def test_a_reported_message_finds_its_entry(half: str, capsys: pytest.CaptureFix
                 three += any(right(id, wanted) for id in found)
                 if not found or not right(found[0], wanted):
                     missed.append(f"{text!r}: {found}, not {wanted}")
-    with capsys.disabled():
-        print(
-            f"\n{total} held-back messages: {first / total:.1%} first, {three / total:.1%} in three"
-        )
+    figures.count(f"search, messages {half}", messages=total, first=first, in_three=three)
     assert total >= 200
     assert first / total >= 0.95, "\n".join(missed)
     assert three / total >= 0.99, "\n".join(missed)
@@ -65,10 +63,9 @@ def test_held_back_messages_are_not_in_the_catalogue() -> None:
 
 
 @HALVES
-def test_an_unrelated_sentence_is_no_match(half: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unrelated_sentence_is_no_match(half: str, figures: Figures) -> None:
     sentences = messages(half)["unrelated"]["sentences"]
     matched = {text: found[0].id for text in sentences if (found := search(text, 1))}
-    with capsys.disabled():
-        print(f"\n{len(sentences)} unrelated sentences ({half}): {len(matched)} matched")
+    figures.count(f"search, unrelated {half}", sentences=len(sentences), matched=len(matched))
     assert len(sentences) >= 60
     assert matched == {}
