@@ -24,7 +24,11 @@ from card.pcsc_return import ServiceReturn
 from card.port import Connection, Control, Slot, SlotState
 
 PNP = "\\\\?PnP?\\Notification"  # the pseudo reader that changes when a reader comes or goes
-LOOK_AGAIN = 60_000  # ms; pcsc-lite can miss a reader that came between listing and waiting
+LOOK_AGAIN = 60_000  # ms
+# ms; pcsc-lite before 2.4 counts no readers for us, so it misses one that comes between listing and
+# waiting: the second slot of a reader, or what else hangs on the same hub. Hence, after anything
+# that happened, one more look when it has settled.
+SETTLED = 200
 # ms; where the system knows no such pseudo reader (macOS), and while another program holds a card:
 # pcsc-lite can wake its clients before it has written down that the card is free.
 LOOK_OFTEN = 1_000
@@ -69,13 +73,14 @@ class PcscReaders:
         with self._noticed:
             self._waiting = True
         try:
-            stale = False
+            stale, settled = False, False
             while True:
                 seen = self._look(self._watch)
                 slots = _slots(seen)
                 if slots != known:
                     return slots
-                status = self._block(seen)
+                status = self._block(seen, LOOK_AGAIN if settled else SETTLED)
+                settled = status == Code.TIMEOUT
                 if status not in (Code.OK, Code.TIMEOUT, Code.CANCELLED, Code.UNKNOWN_READER) and (
                     stale or status not in STALE
                 ):
@@ -181,8 +186,8 @@ class PcscReaders:
             if not state & (_STATE_UNKNOWN | _STATE_UNAVAILABLE)
         ]
 
-    def _block(self, seen: list[_Status]) -> int:
-        """Block until something differs from `seen`; the return code."""
+    def _block(self, seen: list[_Status], longest: int) -> int:
+        """Block until something differs from `seen`, `longest` in ms; the return code."""
         states = [(reader, state & ~_STATE_CHANGED) for reader, state, _ in seen]
         if self._pnp:
             states.append((PNP, self._pnp_state))
@@ -192,8 +197,11 @@ class PcscReaders:
             return Code.TIMEOUT
         handle = self._watch.establish()
         held = any(state & _STATE_EXCLUSIVE for _, state in states)
-        patience = LOOK_AGAIN if self._pnp and not held else LOOK_OFTEN
-        status, results = answered(self.scard.SCardGetStatusChange(handle, patience, states))
+        if not self._pnp or held:
+            longest = min(longest, LOOK_OFTEN)
+        elif self._pnp_state >> 16:
+            longest = LOOK_AGAIN  # whoever counts misses nothing
+        status, results = answered(self.scard.SCardGetStatusChange(handle, longest, states))
         self._stop_if_cancelled(self._watch)
         if self._pnp and status in (Code.OK, Code.TIMEOUT):
             # Its upper half counts the readers (Windows) or their comings and goings (pcsc-lite

@@ -33,6 +33,7 @@ class Code(IntEnum):
     TIMEOUT = 0x8010000A
     SHARING_VIOLATION = 0x8010000B
     NO_SMARTCARD = 0x8010000C
+    INVALID_VALUE = 0x80100011
     COMM_ERROR = 0x80100013
     NOT_TRANSACTED = 0x80100016
     READER_UNAVAILABLE = 0x80100017
@@ -79,6 +80,8 @@ def failure(status: int, reader: str = "", in_use: bool = False) -> CardError:
             return CardCancelled()
         case Code.UNKNOWN_READER:
             return ReaderGone(reader) if in_use else ReaderUnknown(reader)
+        case Code.INVALID_VALUE if in_use:
+            return ReaderGone(reader)  # pcscd's word for a handle whose reader was pulled out
         case Code.READER_UNAVAILABLE:
             return ReaderGone(reader)
         case Code.SHARING_VIOLATION:

@@ -35,7 +35,8 @@ static void *vpcd(const char *name)
 
 #define PASS(name, types, values) \
 	RESPONSECODE name types { return ((RESPONSECODE (*) types)vpcd(#name)) values; }
-PASS(IFDHCreateChannelByName, (DWORD lun, LPSTR name), (lun, name))
+/* What pcscd says of a reader on USB stands before the name that vpcd understands. */
+PASS(IFDHCreateChannelByName, (DWORD lun, LPSTR name), (lun, strstr(name, "/dev/null")))
 PASS(IFDHCreateChannel, (DWORD lun, DWORD channel), (lun, channel))
 PASS(IFDHCloseChannel, (DWORD lun), (lun))
 PASS(IFDHGetCapabilities, (DWORD lun, DWORD tag, DWORD *size, UCHAR *value),

@@ -19,14 +19,14 @@ CHERRY = 0x046A, 0x003E  # sends a PIN as long as it is
 CHERRY_SMARTBOARD = 0x046A, 0x0010  # lies
 
 
-def build(folder: Path) -> Path:
-    """The driver, for a desk in that folder."""
+def build(folder: Path, vpcd: Path = DRIVER) -> Path:
+    """The driver, for a desk in that folder, over vpcd's."""
     flags = subprocess.run(
         ["pkg-config", "--cflags", "libpcsclite"], capture_output=True, text=True, check=True
     )
     target = folder / "libifdpad.so"
     command = ["gcc", "-Wall", "-Werror", "-shared", "-fPIC", *flags.stdout.split(), str(SOURCE)]
-    command += [f'-DVPCD="{DRIVER}"', f'-DDESK="{folder}"', "-o", str(target)]
+    command += [f'-DVPCD="{vpcd}"', f'-DDESK="{folder}"', "-o", str(target)]
     subprocess.run(command, check=True, timeout=DEADLINE)
     return target
 

@@ -133,10 +133,16 @@ def card_in_reader(pcscd: Pcscd, card: VirtualCard, reader: int = 0) -> Iterator
 
 
 def wait_for_slot(state: SlotState, reader: int = 0) -> None:
-    """Until PC/SC says so of the reader with this number."""
+    """Until PC/SC says so of the reader with this number; one that was pulled out is empty."""
     readers = PcscReaders()
+
+    def is_so() -> bool:
+        slots = readers.slots()
+        found = slots[reader].state if reader < len(slots) else SlotState.EMPTY
+        return found is state
+
     try:
-        wait_until(lambda: readers.slots()[reader].state is state, f"reader {reader} {state.value}")
+        wait_until(is_so, f"reader {reader} {state.value}")
     finally:
         readers.close()
 

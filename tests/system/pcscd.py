@@ -13,6 +13,7 @@ import atexit
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -26,7 +27,8 @@ import pytest
 FIXED = Path("/run/pcscd")  # pcscd's own directory, used where no mount namespace can be made
 LOCK = Path("/tmp/hca-bind-pcscd.lock")
 PCSCD = "/usr/sbin/pcscd"
-DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
+BUNDLES = Path("/usr/lib/pcsc/drivers")  # compiled in, too
+DRIVER = BUNDLES / "serial/libifdvpcd.so"
 READERS = ("Virtual PCD 00 00", "Virtual PCD 00 01")
 DEADLINE = 20.0  # seconds for anything below; a limit, never a wait
 
@@ -59,7 +61,7 @@ def _ignoring_polkit() -> list[str]:
     return ["--disable-polkit"] if "--disable-polkit" in usage else []
 
 
-def _free_pair() -> int:
+def free_pair() -> int:
     """A port p such that p and p + 1 are free: vpcd takes one for each of its two slots."""
     for _ in range(100):
         with socket.socket() as first, socket.socket() as second:
@@ -71,7 +73,7 @@ def _free_pair() -> int:
     raise RuntimeError("no two neighbouring free ports")
 
 
-def _listening(port: int) -> bool:
+def listening(port: int) -> bool:
     """True when a socket listens there, told by the kernel: connecting would insert a card."""
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     return any(f":{port:04X}" in line.split()[1] and line.split()[3] == "0A" for line in lines)
@@ -91,6 +93,8 @@ class Pcscd:
         self.readers = READERS
         self.ports = (0, 0)
         self.driver = DRIVER
+        self.bundles: Path | None = None  # in place of the drivers for USB, where private
+        self.preload: Path | None = None  # a library that the daemon gets before its own
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -110,7 +114,7 @@ class Pcscd:
         entry = configuration / "vpcd"
         entry.unlink(missing_ok=True)
         if readers:
-            port = self.ports[0] or _free_pair()
+            port = self.ports[0] or free_pair()
             self.ports = (port, port + 1)
             entry.write_text(
                 'FRIENDLYNAME "Virtual PCD"\n'
@@ -119,17 +123,22 @@ class Pcscd:
                 f"CHANNELID 0x{port:04X}\n"
             )
         daemon = [PCSCD, "--foreground", "--config", str(configuration), *_ignoring_polkit()]
+        if self.preload is not None:
+            daemon = ["env", f"LD_PRELOAD={self.preload}", *daemon]
         if self.private:
             script = """
                 [ -d /run/pcscd ] || { mount -t tmpfs tmpfs /run && mkdir /run/pcscd; } &&
-                mount --bind "$0" /run/pcscd && exec "$@"
+                mount --bind "$0" /run/pcscd &&
             """
+            if self.bundles is not None:
+                script += f"mount --bind {shlex.quote(str(self.bundles))} {BUNDLES} &&"
+            script += ' exec "$@"'
             daemon = [*self.namespace, "sh", "-c", script, str(self.socket.parent), *daemon]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(daemon, stdout=log, stderr=log)
         wait_until(self._answers, "pcscd's socket")
         if readers:
-            wait_until(lambda: all(map(_listening, self.ports)), "vpcd's ports")
+            wait_until(lambda: all(map(listening, self.ports)), "vpcd's ports")
 
     def _answers(self) -> bool:
         assert self._process is not None
