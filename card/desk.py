@@ -179,4 +179,4 @@ def _kind_in(error: CardError) -> Kind | None:
             return Kind.MUTE
         case CertificateError(category=CardCategory.HPC | CardCategory.HOP as category):
             return Kind(category)
-    return None
+    return Kind(error.kind) if error.kind else None

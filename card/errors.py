@@ -17,6 +17,7 @@ class CardError(Exception):
     """Base of the tree; its subclasses carry a `code` and the facts that their remedy names."""
 
     code: ClassVar[str]
+    kind = ""  # of the card (recognition.Kind), where it was known by then
 
     def facts(self) -> dict[str, Fact]:
         """The typed facts by field name: numbers and names only, never card data or a PIN."""

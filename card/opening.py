@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from card import certificate, pin_pad, recognition
 from card.atr import capabilities
 from card.channel import Channel
 from card.errors import (
+    CardDataMalformed,
     CardDataMissing,
     CardError,
     CardIsMoica,
@@ -20,6 +22,7 @@ from card.errors import (
     CardModuleMissing,
     CardUnknown,
     CertificateError,
+    KeyUnsupported,
     ModuleError,
     ModuleSeesNoCard,
     PadLies,
@@ -79,9 +82,10 @@ def open_card(
     connection.close()  # a module makes its own
     try:
         fitting = _fitting(modules(), family)
-        return through_module(
-            readers, reader, fitting, accepted, seconds, anchors=anchors, pads=pads
-        )
+        with _known_as(family or Kind.OTHER):
+            return through_module(
+                readers, reader, fitting, accepted, seconds, anchors=anchors, pads=pads
+            )
     except ModuleSeesNoCard:
         if family is Kind.HPC:
             raise
@@ -110,14 +114,15 @@ def _open(
         except CardUnknown:
             return None if family is Kind.HPC else _open_piv(connection, channel, judge, pads)
         files = Files(channel, can.short_file_ids)
-        contents = application.read(files, selection, connection.atr, seen)
-        try:
-            holder = judge(contents.certificate)
-            key = signing_key(holder.der)
-        except CardError:
-            if seen is not None:
-                seen.forget()  # it may have been misread, and would be so for ever
-            raise
+        with _known_as(family or Kind.PKCS15):
+            contents = application.read(files, selection, connection.atr, seen)
+            try:
+                holder = judge(contents.certificate)
+                key = signing_key(holder.der)
+            except CardError:
+                if seen is not None:
+                    seen.forget()  # it may have been misread, and would be so for ever
+                raise
         pad = None if pads is PadUse.OFF else pin_pad.look(connection)
         card = Pkcs15Card(connection, channel, contents, holder, key, pad=pad, pads=pads)
         card.learn_tries(selected=not files.left)
@@ -131,13 +136,24 @@ def _open_piv(connection: Connection, channel: Channel, judge: Judge, pads: PadU
 
     if not application.find(channel):
         return None
-    contents = application.read(channel)
-    holder = judge(contents.certificate)
+    with _known_as(Kind.PIV):
+        contents = application.read(channel)
+        holder = judge(contents.certificate)
+        key = signing_key(holder.der)
     pad = None if pads is PadUse.OFF else pin_pad.look(connection)
-    key = signing_key(holder.der)
     card = PivCard(connection, channel, contents, holder, key, pad=pad, pads=pads)
     card.learn_tries()
     return card
+
+
+@contextmanager
+def _known_as(kind: Kind) -> Iterator[None]:
+    """What is wrong with the card's contents is wrong with a card of this kind."""
+    try:
+        yield
+    except (CardDataMalformed, CardDataMissing, CertificateError, KeyUnsupported) as error:
+        error.kind = kind
+        raise
 
 
 def _judged(

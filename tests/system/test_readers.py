@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
+import pytest
 from parts import HCA_BIND, card_in_reader
 from pcscd import DEADLINE, Pcscd
 from test_pcsc import other_program
@@ -50,6 +51,17 @@ def test_a_wrong_and_a_right_card_side_by_side(pcscd: Pcscd) -> None:
     assert said[1] == f"> {pcscd.readers[1]}: 測試員甲 (HPC)"
     assert nhi.transmitted == 0
     assert card.verify_count == 0
+
+
+@pytest.mark.parametrize(("profile", "kind"), [("", "PKCS#15"), ('kind = "piv"\n', "PIV")])
+def test_a_certificate_that_does_not_parse_does_not_hide_the_card_s_kind(
+    pcscd: Pcscd, profile: str, kind: str
+) -> None:
+    card = VirtualCard(Profile.parse(f"{profile}[certificate]\nmalformed = true\n{EC}"))
+    with card_in_reader(pcscd, card):
+        (only,) = rows(pcscd)
+    assert (only["card"], only["code"]) == (kind, "card.certificate.malformed")
+    assert (only["holder"], only["usable"], card.verify_count) == (None, False, 0)
 
 
 def test_empty_virtual_slots_do_not_crowd_the_list(pcscd: Pcscd) -> None:

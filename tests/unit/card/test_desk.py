@@ -64,7 +64,15 @@ MOICA_ATR = 'atr = "3B8B80010031C1640840213000900057"\n'
             (Kind.PIV, "", "card.kind.refused"),
         ),
         ("[certificate]\nnot_after = -1\n" + EC, (Kind.HPC, "", "card.certificate.expired")),
-        ("[certificate]\nmalformed = true\n" + EC, (None, "", "card.certificate.malformed")),
+        ("[certificate]\nmalformed = true\n" + EC, (Kind.PKCS15, "", "card.certificate.malformed")),
+        (
+            'kind = "piv"\n[certificate]\nmalformed = true\n' + EC,
+            (Kind.PIV, "", "card.certificate.malformed"),
+        ),
+        (
+            '[certificate]\ncategory = "OTHER"\nnot_after = -1\n' + EC,
+            (Kind.PKCS15, "", "card.certificate.expired"),
+        ),
         (NHI, (Kind.NHI, "", "card.kind.nhi")),
         (MOICA_ATR + EC, (Kind.MOICA, "", "card.kind.moica")),
         (
