@@ -6,12 +6,14 @@ import os
 import re
 import sys
 import sysconfig
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
+
+from card.pkcs11.p11_kit import listed, registered
 
 
 class For(StrEnum):
@@ -86,6 +88,14 @@ class Places:
         ]
         return Places(configurations, _matching(root, folders), root)
 
+    def located(self, module: str) -> Path:
+        """The file that a *.module file names: by its path, or in a library folder."""
+        path = Path(module)
+        if path.is_absolute():
+            return self.root / path.relative_to(path.anchor)
+        tried = (folder / path for folder in self.libraries)
+        return next((each for each in tried if each.is_file()), path)
+
     @staticmethod
     def of_this_system() -> Places:
         drive = Path(os.environ.get("SYSTEMDRIVE", "C:") + "\\")
@@ -148,34 +158,13 @@ def find(settings: Iterable[Module], places: Places | None = None) -> tuple[Modu
 
 
 def search(places: Places, wanted: Callable[[Path], bool]) -> tuple[Path, ...]:
-    """The modules that p11-kit's files name, then those that lie in a library folder."""
-    lying = (path for folder in places.libraries for path in _listed(folder))
-    return tuple(dict.fromkeys(path for path in (*_configured(places), *lying) if wanted(path)))
+    """The modules that p11-kit's files give us, then those that lie in a library folder.
 
-
-def _configured(places: Places) -> Iterator[Path]:
-    """What p11-kit's files name (pkcs11.conf(5)): a path, or a file in a library folder."""
-    for folder in places.configurations:
-        for file in _listed(folder):
-            if file.suffix != ".module":
-                continue
-            try:
-                text = file.read_text("utf-8", errors="replace")
-            except OSError:
-                continue
-            line = re.search(r"^\s*module\s*:\s*(\S.*?)\s*$", text, re.MULTILINE)
-            if line is None:
-                continue
-            path = Path(line[1])
-            if path.is_absolute():
-                yield places.root / path.relative_to(path.anchor)
-            else:
-                tried = [folder / path for folder in places.libraries]
-                yield next((each for each in tried if each.is_file()), path)
-
-
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
+    What p11-kit's files keep from this program is not found there either.
+    """
+    registry = registered(places.configurations, places.located)
+    given = [path for path in registry.given if wanted(path)]
+    kept = {path.resolve() for path in registry.kept}
+    kept.difference_update(path.resolve() for path in registry.given)
+    lying = (path for folder in places.libraries for path in listed(folder) if wanted(path))
+    return tuple(dict.fromkeys([*given, *(path for path in lying if path.resolve() not in kept)]))

@@ -128,14 +128,94 @@ def test_where_each_system_keeps_modules(tmp_path: Path, system: str, path: str)
     assert found.path == module
 
 
-def test_the_persons_own_configuration_comes_first(tmp_path: Path) -> None:
-    own = touched(tmp_path / "own/pkcs11/modules/a.module")
-    everybody_s = touched(tmp_path / "etc/pkcs11/modules/b.module")
-    for file, module in ((own, "/opt/a/libhcapkcs11.so"), (everybody_s, "/opt/b/libhcapkcs11.so")):
-        file.write_text(f"module: {module}\n")
+def registry(tmp_path: Path, files: dict[str, str]) -> list[str]:
+    """The found modules' names, with these files of p11-kit's; "own/..." are the person's."""
+    for name, text in files.items():
+        own = name.startswith("own/")
+        folder = tmp_path / ("own/pkcs11/modules" if own else "etc/pkcs11/modules")
+        touched(folder / name.removeprefix("own/")).write_text(text)
     found = find((), Places.of("linux", tmp_path, tmp_path / "own"))
-    expected = [tmp_path / "opt/a/libhcapkcs11.so", tmp_path / "opt/b/libhcapkcs11.so"]
-    assert [module.path for module in found] == expected
+    return [module.path.name for module in found]
+
+
+HCA, OPENSC = "libhcapkcs11.so", "opensc-pkcs11.so"
+
+
+@pytest.mark.parametrize(
+    ("rule", "ours"),
+    [
+        ("", True),
+        ("enable-in: hca-bind", True),
+        ("enable-in: firefox, hca-bind", True),
+        ("enable-in: firefox,hca-bind,ssh", True),
+        ("enable-in :  firefox  hca-bind ", True),
+        ("enable-in: firefox", False),
+        ("enable-in: xhca-bind, hca-bind-connect", False),
+        ("enable-in:", False),
+        ("disable-in: hca-bind", False),
+        ("disable-in: p11-kit-proxy, hca-bind", False),
+        ("disable-in: p11-kit-proxy", True),
+        ("disable-in: hca-bind-connect", True),
+        ("disable-in:", True),
+        ("# disable-in: hca-bind", True),
+        ("disable-in: firefox\ndisable-in: hca-bind", False),  # the last one in a file counts
+        # Both, which the manual forbids: p11-kit itself goes by enable-in then.
+        ("enable-in: hca-bind\ndisable-in: hca-bind", True),
+        ("enable-in: ssh\ndisable-in: ssh", False),
+    ],
+)
+def test_enable_in_and_disable_in(tmp_path: Path, rule: str, *, ours: bool) -> None:
+    """Wherever the module lies: by its full path, or where we would find it by its name."""
+    touched(tmp_path / "usr/lib" / HCA)
+    for module in (HCA, f"/usr/lib/{HCA}"):
+        files = {"hca.module": f"module: {module}\n{rule}\n"}
+        assert registry(tmp_path, files) == ([HCA] if ours else [])
+
+
+def test_a_module_that_is_kept_from_us_may_be_named_by_the_settings(tmp_path: Path) -> None:
+    library = touched(tmp_path / "usr/lib" / HCA)
+    assert registry(tmp_path, {"hca.module": f"module: {HCA}\ndisable-in: hca-bind\n"}) == []
+    own = named(library)
+    assert find((own,), Places.of("linux", tmp_path, tmp_path / "own")) == (own,)
+
+
+def test_what_one_file_keeps_from_us_another_may_give(tmp_path: Path) -> None:
+    touched(tmp_path / "usr/lib" / HCA)
+    (tmp_path / "usr/lib/other.so").symlink_to(HCA)
+    files = {"a.module": "module: other.so\ndisable-in: hca-bind", "b.module": f"module: {HCA}"}
+    assert registry(tmp_path, files) == [HCA]
+
+
+def test_the_persons_own_file_overrides_the_one_of_its_name(tmp_path: Path) -> None:
+    """Each setting by itself; a blank module is no module."""
+    touched(tmp_path / "usr/lib" / HCA)
+    theirs = {"hca.module": f"module: {HCA}\ndisable-in: hca-bind\n"}
+    assert registry(tmp_path, {**theirs, "own/other.module": "disable-in: firefox"}) == []
+    assert registry(tmp_path, {**theirs, "own/hca.module": "disable-in: firefox"}) == [HCA]
+    assert registry(tmp_path, {"hca.module": f"module: {HCA}", "own/hca.module": "module:"}) == []
+    own = touched(tmp_path / "opt/libhcapkcs11v2.so")
+    files = {"hca.module": f"module: {HCA}", "own/hca.module": "module: /opt/libhcapkcs11v2.so"}
+    assert registry(tmp_path, files) == [own.name]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "order"),
+    [
+        ("", "", [HCA, OPENSC]),
+        ("", "priority: 1", [OPENSC, HCA]),
+        ("priority: -1", "", [OPENSC, HCA]),
+        ("priority: 10", "priority: 9", [HCA, OPENSC]),
+        ("priority: high", "priority: 1", [OPENSC, HCA]),
+    ],
+)
+def test_higher_priority_first_then_the_alphabet(
+    tmp_path: Path, first: str, second: str, order: list[str]
+) -> None:
+    files = {
+        "own/b.module": f"module: /opt/{OPENSC}\n{second}\n",
+        "a.module": f"module: /opt/{HCA}\n{first}\n",
+    }
+    assert registry(tmp_path, files) == order
 
 
 def test_this_systems_places_are_folders_by_full_path() -> None:
