@@ -11,20 +11,18 @@ in square brackets is left out when one of its facts is missing.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from card.text import clean
 from client.port import Label
 from screens.language import Language
 from screens.wizard import Fact, Step
-
-if TYPE_CHECKING:
-    from screens.troubleshooting.files import EntryData, FamilyFile
 
 FOLDER = Path(__file__).parent
 WIDEST = 240  # columns of one fact in a text
@@ -110,11 +108,11 @@ def entry(code: str) -> Entry:
     Of what the files hold besides, nothing is kept: a session meets few codes, and waits long.
     """
     family, _, name = code.partition(".")
-    file = _file(family)
-    for key, data in file.entry.items():
-        if name in (key, *data.also):
-            remedy = _remedies(_subject(data))[data.remedy]
-            return _entry(code, file.source, data, remedy)
+    file = _family(family)
+    for key, table in file["entry"].items():
+        if name in _names(key, table):
+            subject, _, remedy = table["remedy"].partition("/")
+            return _entry(code, file, table, _remedy(table["remedy"], _subject(subject)[remedy]))
     raise KeyError(code)
 
 
@@ -140,13 +138,16 @@ def entries() -> tuple[Entry, ...]:
     remedies: dict[str, Remedy] = {}
     found: list[Entry] = []
     for family in _families():
-        file = _file(family)
-        for key, data in file.entry.items():
-            if data.remedy not in remedies:
-                remedies |= _remedies(_subject(data))
+        file = _family(family)
+        for key, table in file["entry"].items():
+            if table["remedy"] not in remedies:
+                subject = table["remedy"].partition("/")[0]
+                for name, remedy in _subject(subject).items():
+                    id = f"{subject}/{name}"
+                    remedies[id] = _remedy(id, remedy)
             found += [
-                _entry(f"{family}.{name}", file.source, data, remedies[data.remedy])
-                for name in (key, *data.also)
+                _entry(f"{family}.{name}", file, table, remedies[table["remedy"]])
+                for name in _names(key, table)
             ]
     return tuple(found)
 
@@ -154,7 +155,7 @@ def entries() -> tuple[Entry, ...]:
 @cache
 def sources() -> Mapping[str, tuple[str, ...]]:
     """What people call each source of codes, by family, for the search."""
-    return {family: _file(family).aliases for family in _families()}
+    return {family: tuple(_family(family).get("aliases", ())) for family in _families()}
 
 
 def ranked_causes(entry: Entry, state: Collection[Condition]) -> tuple[Cause, ...]:
@@ -208,49 +209,64 @@ def _in(label: Label, language: Language) -> str:
 
 # --- reading the files ---------------------------------------------------------------------------
 
+Table = Mapping[str, Any]  # of a file; tests/contract/test_catalogue_files.py checks their shapes
+
 
 def _families() -> list[str]:
     return sorted(path.stem for path in (FOLDER / "entries").glob("*.toml"))
 
 
-def _file(family: str) -> FamilyFile:
-    from screens.troubleshooting.files import FamilyFile, read
-
+def _family(family: str) -> Table:
+    """One file of entries. Raises KeyError."""
     path = FOLDER / "entries" / f"{family}.toml"
     if not family.isalnum() or not path.is_file():
         raise KeyError(family)
-    return read(path, FamilyFile)
+    return _read(path)
 
 
-def _entry(code: str, source: Label, data: EntryData, remedy: Remedy) -> Entry:
-    causes = tuple(Cause(Label(c.zh, c.en), frozenset(c.when)) for c in data.causes)
+def _subject(subject: str) -> Table:
+    """One file of remedies."""
+    return _read(FOLDER / "remedies" / f"{subject}.toml")
+
+
+def _read(path: Path) -> Table:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _names(key: str, entry: Table) -> tuple[str, ...]:
+    """The entry's code, and the codes of the same meaning, without their family."""
+    return (key, *entry.get("also", ()))
+
+
+def _entry(code: str, file: Table, table: Table, remedy: Remedy) -> Entry:
     return Entry(
         id=code,
-        source=source,
-        title=data.title,
+        source=_label(file["source"]),
+        title=_label(table["title"]),
         remedy=remedy,
-        causes=causes or remedy.causes,
-        messages=data.messages,
+        causes=_causes(table) or remedy.causes,
+        messages=tuple(table.get("messages", ())),
     )
 
 
-def _subject(data: EntryData) -> str:
-    return data.remedy.partition("/")[0]
+def _remedy(id: str, table: Table) -> Remedy:
+    link = table.get("link")
+    return Remedy(
+        id=id,
+        fixer=Fixer(table["fixer"]),
+        causes=_causes(table),
+        steps=tuple(_label(step) for step in table["steps"]),
+        tell_support=_label(table["tell"]),
+        link=None if link is None else Step(link),
+    )
 
 
-def _remedies(subject: str) -> Mapping[str, Remedy]:
-    """The remedies of one subject by id."""
-    from screens.troubleshooting.files import RemedyData, read
+def _causes(table: Table) -> tuple[Cause, ...]:
+    return tuple(
+        Cause(_label(cause), frozenset(Condition(name) for name in cause.get("when", ())))
+        for cause in table.get("causes", ())
+    )
 
-    data = read(FOLDER / "remedies" / f"{subject}.toml", dict[str, RemedyData])
-    return {
-        f"{subject}/{name}": Remedy(
-            id=f"{subject}/{name}",
-            fixer=remedy.fixer,
-            causes=tuple(Cause(Label(c.zh, c.en), frozenset(c.when)) for c in remedy.causes),
-            steps=remedy.steps,
-            tell_support=remedy.tell,
-            link=remedy.link,
-        )
-        for name, remedy in data.items()
-    }
+
+def _label(table: Table) -> Label:
+    return Label(table["zh"], table["en"])
