@@ -215,6 +215,7 @@ class WizardApp(App[int], inherit_bindings=False):
 
     def _load_next(self) -> None:
         """Behind the present screen, so that the next one comes the sooner."""
+        gc.collect()  # the screen that was left; what comes next takes its memory
         steps = self.wizard.steps
         if self.wizard.step in steps[:-1]:
             step_class(steps[steps.index(self.wizard.step) + 1])
