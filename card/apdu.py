@@ -55,7 +55,6 @@ class SW(IntEnum):
     """Status words by name; success is exactly `OK` and nothing else."""
 
     OK = 0x9000
-    FILE_DEACTIVATED = 0x6283
     END_OF_FILE = 0x6282  # fewer bytes than asked for: the file ends here
     PIN_PAD_TIMED_OUT = 0x6400
     PIN_PAD_CANCELLED = 0x6401
@@ -74,7 +73,6 @@ class SW(IntEnum):
     NO_CURRENT_EF = 0x6986
     WRONG_DATA = 0x6A80
     FILE_NOT_FOUND = 0x6A82
-    RECORD_NOT_FOUND = 0x6A83
     INCORRECT_P1_P2 = 0x6A86
     REFERENCE_DATA_NOT_FOUND = 0x6A88
     WRONG_OFFSET = 0x6B00

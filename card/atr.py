@@ -29,7 +29,6 @@ class Capabilities:
     """The card capabilities, as far as they are used here; nothing declared is nothing assumed."""
 
     short_file_ids: bool = False
-    chaining: bool = False
     extended_length: bool = False
 
 
@@ -47,7 +46,6 @@ def capabilities(atr: bytes) -> Capabilities:
             third = value[2] if length == 3 else 0
             return Capabilities(
                 short_file_ids=bool(value and value[0] & 0x04),
-                chaining=bool(third & 0x80),
                 extended_length=bool(third & 0x40),
             )
     return Capabilities()

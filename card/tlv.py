@@ -17,7 +17,7 @@ LONGEST = 0xFFFF  # bytes in one value; no card's file is larger
 MOST = 256  # data objects on one level
 
 INTEGER, BIT_STRING, OCTET_STRING, OID = 0x02, 0x03, 0x04, 0x06
-ENUMERATED, UTF8_STRING, SEQUENCE, SET = 0x0A, 0x0C, 0x30, 0x31
+ENUMERATED, UTF8_STRING, SEQUENCE = 0x0A, 0x0C, 0x30
 
 
 class _Truncated(Exception):

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from client.errors import ConnectionLost, ServiceNonsense, TimedOut
@@ -36,13 +35,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """`media_type` is lower-case and without parameters; `arrived` is this computer's clock."""
+    """`media_type` is lower-case and without parameters."""
 
     status: int
     media_type: str
     body: bytes
     retry_after: int | None
-    arrived: datetime
 
 
 class Line:
@@ -179,7 +177,6 @@ class Line:
             media_type=media_type,
             body=bytes(body),
             retry_after=int(seconds) if seconds.isascii() and seconds.isdigit() else None,
-            arrived=datetime.now(UTC),
         )
 
     def _content(self, body: bytearray) -> Iterator[bytes]:

@@ -66,11 +66,6 @@ def rights(environment: Mapping[str, str], *, allowed: bool = True) -> Rights:
     return Rights.SUDO if shutil.which("sudo") else Rights.NONE
 
 
-def has_packages() -> bool:
-    """True on Debian, Ubuntu and their kin."""
-    return shutil.which("apt-get") is not None
-
-
 def commands(component: Component, file: Path | None, places: Places) -> list[tuple[str, ...]]:
     """What installs the component; `file` is the verified download.
 

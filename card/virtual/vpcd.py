@@ -16,7 +16,6 @@ from card.virtual.authority import Authority
 from card.virtual.card import Presence, VirtualCard
 from card.virtual.profile import Profile
 
-PORT = 35963  # 0x8C7B, vpcd's first slot
 CONNECT_SECONDS = 5.0
 POWER_OFF, POWER_ON, RESET, ATR = b"\x00", b"\x01", b"\x02", b"\x04"
 

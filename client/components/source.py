@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 from urllib.parse import urlsplit
@@ -231,4 +230,4 @@ def _refusal(response: httpx.Response) -> ClientError:
 
     seconds = response.headers.get("retry-after", "")
     retry_after = int(seconds) if seconds.isascii() and seconds.isdigit() else None
-    return from_answer(Answer(response.status_code, "", b"", retry_after, datetime.now(UTC)))
+    return from_answer(Answer(response.status_code, "", b"", retry_after))

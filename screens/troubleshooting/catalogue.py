@@ -48,7 +48,6 @@ class Condition(StrEnum):
     FORWARDED = "forwarded"  # the PC/SC socket comes from another machine
     REMOTE = "remote"  # a remote login, with the reader on this machine
     SLOW = "slow"  # the time allowed had run out
-    NOT_ALLOWED = "not-allowed"  # the browser never started the component
     CLOCK = "clock"  # this computer's clock differs from the service's
     OFFLINE = "offline"  # no network at all
 

@@ -29,7 +29,6 @@ MOST_MEMORY = 1024  # MiB
 GROWTH = 48 << 20  # bytes between the first and the last third of a campaign; and
 LEAK = 0.02  # blocks of Python's for each execution in between
 PAGE = 4096  # bytes
-GENERATED = 50  # guided executions to one generated
 STATE = re.compile(r"cov: (\d+) ft: (\d+) corp: (\d+)/")
 HEADS = [
     "target",

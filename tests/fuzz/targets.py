@@ -275,7 +275,7 @@ def _problem(data: bytes) -> None:
     """First byte: the status (four bits), the media type (two), whether Retry-After is there."""
     kind = data[0] if data else 0
     after = 7 if kind & 0x40 else None
-    answer = Answer(STATUSES[kind & 15], TYPES[kind >> 4 & 3], data[1:], after, NOW)
+    answer = Answer(STATUSES[kind & 15], TYPES[kind >> 4 & 3], data[1:], after)
     error = from_answer(answer)
     error.facts()
     catalogue.entry(error.code)
@@ -295,7 +295,7 @@ def _answer(data: bytes) -> None:
     decode = ANSWERS.get(data[:1])
     if decode is not None:
         with explained():
-            decode(Answer(200, "application/json", data[1:], None, NOW))
+            decode(Answer(200, "application/json", data[1:], None))
 
 
 # --- support -------------------------------------------------------------------------------------

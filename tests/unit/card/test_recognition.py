@@ -68,13 +68,13 @@ def test_historical_bytes_behind_interface_bytes(historical: bytes) -> None:
 @pytest.mark.parametrize(
     ("historical", "expected"),
     [
-        ("8073B421C0", Capabilities(short_file_ids=True, chaining=True, extended_length=True)),
-        ("8073B42180", Capabilities(short_file_ids=True, chaining=True)),
+        ("8073B421C0", Capabilities(short_file_ids=True, extended_length=True)),
+        ("8073B42180", Capabilities(short_file_ids=True)),
         ("8073000040", Capabilities(extended_length=True)),
         ("807104", Capabilities(short_file_ids=True)),
         ("80720421", Capabilities(short_file_ids=True)),
-        ("0073B421C0009000", Capabilities(True, True, True)),
-        ("8031C073B421C0", Capabilities(True, True, True)),  # card service data first
+        ("0073B421C0009000", Capabilities(True, True)),
+        ("8031C073B421C0", Capabilities(True, True)),  # card service data first
         ("8073B421", Capabilities()),  # cut short
         ("4173B421C0", Capabilities()),  # a proprietary category
         ("00009000", Capabilities()),

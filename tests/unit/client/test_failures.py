@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import fields
-from datetime import UTC, datetime
 
 import pytest
 
@@ -23,7 +22,7 @@ def sample(problem: type[ContractProblem]) -> ContractProblem:
 
 
 def answer(status: int, body: bytes, media_type: str = "application/problem+json") -> Answer:
-    return Answer(status, media_type, body, None, datetime.now(UTC))
+    return Answer(status, media_type, body, None)
 
 
 @pytest.mark.parametrize("problem", ContractProblem.__subclasses__())

@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 def answer(body: object) -> Answer:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(200, "application/json", data, None, datetime.now(UTC))
+    return Answer(200, "application/json", data, None)
 
 
 def description(**changes: object) -> Json:
