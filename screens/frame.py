@@ -23,22 +23,11 @@ from screens.language import N_, Words
 from screens.menu import Menu
 from screens.messages import BackWanted, Continued, LanguageWanted, QuitWanted
 from screens.prose import Prose
-from screens.wizard import Step, Wizard, Work, can_cancel, can_go_back
+from screens.wizard import STEP_NAMES, Step, Wizard, Work, can_cancel, can_go_back
 
 if TYPE_CHECKING:
     from screens.shell import Shell
 
-STEP_NAMES = {
-    Step.WELCOME: N_("Welcome"),
-    Step.COMPONENTS: N_("Check"),
-    Step.READER: N_("Reader"),
-    Step.CARD: N_("Card"),
-    Step.PIN: N_("PIN"),
-    Step.RESULT: N_("Result"),
-    Step.FORM: N_("Account"),
-    Step.SIGN_IN: N_("Sign in"),
-    Step.RECEIPT: N_("Done"),
-}
 PURPOSE_NAMES = {
     Purpose.REGISTER: N_("new account"),
     Purpose.REBIND: N_("new card for an account"),

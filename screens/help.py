@@ -7,10 +7,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from screens.frame import STEP_NAMES, FramedScreen
+from screens.frame import FramedScreen
 from screens.language import N_
 from screens.prose import Prose
-from screens.wizard import Step
+from screens.wizard import STEP_NAMES, Step
 
 
 class HelpScreen(FramedScreen):

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from client.purpose import Purpose
+from screens.language import N_
 
 if TYPE_CHECKING:  # the first frame needs none of these
     from card.desk import Place
@@ -39,6 +40,17 @@ class Step(StrEnum):
     RECEIPT = "receipt"
 
 
+STEP_NAMES = {
+    Step.WELCOME: N_("Welcome"),
+    Step.COMPONENTS: N_("Check"),
+    Step.READER: N_("Reader"),
+    Step.CARD: N_("Card"),
+    Step.PIN: N_("PIN"),
+    Step.RESULT: N_("Result"),
+    Step.FORM: N_("Account"),
+    Step.SIGN_IN: N_("Sign in"),
+    Step.RECEIPT: N_("Done"),
+}
 REGISTER_STEPS = (
     Step.COMPONENTS,
     Step.READER,

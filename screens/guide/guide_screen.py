@@ -8,13 +8,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from screens.frame import STEP_NAMES, FramedScreen
+from screens.frame import FramedScreen
 from screens.guide.contents import QUESTIONS, met_at
 from screens.guide.states import failing, state
 from screens.menu import Menu
 from screens.prose import Prose
 from screens.troubleshooting.catalogue import fill
-from screens.wizard import REBIND_STEPS, REGISTER_STEPS, Step, Wizard
+from screens.wizard import REBIND_STEPS, REGISTER_STEPS, STEP_NAMES, Step, Wizard
 
 Show = Callable[[Wizard], None]
 STEPS = tuple(Step)

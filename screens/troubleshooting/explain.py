@@ -18,21 +18,10 @@ from screens.troubleshooting.support_code import (
     Fault,
     SupportFacts,
 )
-from screens.wizard import Step
+from screens.wizard import STEP_NAMES
 
 Data = Mapping[str, object]
 LIMIT = 5
-STEPS = {
-    Step.WELCOME: N_("Welcome"),
-    Step.COMPONENTS: N_("Check"),
-    Step.READER: N_("Reader"),
-    Step.CARD: N_("Card"),
-    Step.PIN: N_("PIN"),
-    Step.RESULT: N_("Result"),
-    Step.FORM: N_("Account"),
-    Step.SIGN_IN: N_("Sign in"),
-    Step.RECEIPT: N_("Done"),
-}
 BACKENDS = {
     Backend.NONE: N_("no card yet"),
     Backend.PKCS15: "PKCS#15",
@@ -129,7 +118,7 @@ def decoded_data(facts: SupportFacts, words: Words) -> Data:
 def decoded_lines(facts: SupportFacts, _: Words) -> list[str]:
     """A support code's facts, then what the person on the phone can do."""
     remedy = _remedy_of(facts, _)
-    step = "—" if facts.step is None else _(STEPS[facts.step])
+    step = "—" if facts.step is None else _(STEP_NAMES[facts.step])
     language = "English" if facts.language is Language.EN else "中文"
     return [
         f"{remedy.title}  ({facts.code})",

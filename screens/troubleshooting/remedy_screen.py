@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from screens.frame import STEP_NAMES, FramedScreen
+from screens.frame import FramedScreen
 from screens.language import Words
 from screens.prose import Prose
 from screens.troubleshooting.remedy import RemedyWords
-from screens.wizard import Step
+from screens.wizard import STEP_NAMES, Step
 
 if TYPE_CHECKING:
     from screens.troubleshooting.support_code import SupportFacts

@@ -13,11 +13,10 @@ import pytest
 from parts import HCA_BIND, PIN
 from terminal import BETWEEN_KEYS, DEADLINE, Terminal
 
-from screens.frame import STEP_NAMES
 from screens.language import Language, Words
 from screens.secret_field import Refused
 from screens.steps.pin import HINTS
-from screens.wizard import Step
+from screens.wizard import STEP_NAMES, Step
 
 _ = Words(Language.ZH)
 LEFT_FULL_SCREEN = (b"\x1b[?1049l", b"\x1b[?25h")  # back to the shell's screen, with a cursor

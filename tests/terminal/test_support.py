@@ -13,7 +13,7 @@ from textual.widgets import Input
 from card.virtual.authority import Authority
 from screens.doctor_screen import DoctorScreen
 from screens.findings import Topic
-from screens.frame import STEP_NAMES, FramedScreen, StepScreen
+from screens.frame import FramedScreen, StepScreen
 from screens.guide.contents import met_at
 from screens.guide.guide_screen import GuideScreen, StepGuideScreen
 from screens.language import Language, Words
@@ -23,7 +23,7 @@ from screens.troubleshooting.catalogue import entry, fill
 from screens.troubleshooting.remedy_screen import DecodedScreen, RemedyScreen
 from screens.troubleshooting.search_screen import MATCHED, SearchScreen
 from screens.troubleshooting.support_code import Attachment, Backend, SupportFacts, decode
-from screens.wizard import Step, step_to_check
+from screens.wizard import STEP_NAMES, Step, step_to_check
 from tui.demo import DemoBackends
 from tui.guide import guide
 from tui.scenarios import READER, SCENARIOS

@@ -11,7 +11,6 @@ from screens.troubleshooting.explain import (
     ATTACHMENTS,
     BACKENDS,
     FAULTS,
-    STEPS,
     decoded_data,
     decoded_lines,
     explain,
@@ -19,7 +18,7 @@ from screens.troubleshooting.explain import (
     explanation_lines,
 )
 from screens.troubleshooting.support_code import Attachment, Backend, Fault, SupportFacts
-from screens.wizard import Step
+from screens.wizard import STEP_NAMES, Step
 
 BOTH = pytest.mark.parametrize("language", Language)
 
@@ -75,7 +74,7 @@ def test_what_the_code_tells_ranks_the_causes() -> None:
 
 
 def test_every_value_has_words() -> None:
-    assert STEPS.keys() == set(Step)
+    assert STEP_NAMES.keys() == set(Step)
     assert ATTACHMENTS.keys() == set(Attachment)
     assert BACKENDS.keys() == set(Backend)
     assert FAULTS.keys() == set(Fault)
