@@ -21,9 +21,9 @@ from client.errors import ClientError
 from client.port import FieldKind, idempotency_key
 from client.purpose import Purpose
 from screens.form_rules import COMPLAINTS, complaint_about
-from screens.wizard import UNEXPECTED, Failure, Step, Wizard, decides
+from screens.wizard import Step, Wizard, decides
 from tui.errors import Cancelled, FormFieldMissing, NoTerminal
-from tui.output import say, say_json
+from tui.exit_status import DONE
 from tui.prompt import Terminal, read_secret
 
 if TYPE_CHECKING:
@@ -32,32 +32,10 @@ if TYPE_CHECKING:
     from card.port import Card, Readers, Slot
     from client.port import FormField, Receipt, Service, ServiceDescription, Verification
     from screens.jobs import Backends
-    from screens.language import Words
     from screens.troubleshooting.situation import Situation
-    from screens.wizard import Fact
+    from tui.reporter import Reporter
 
-DONE, REFUSED, USAGE, ENVIRONMENT, CANCELLED = range(5)  # the exit statuses
-DEFECT = 70  # EX_SOFTWARE of sysexits.h
 CONFIRMATION = "YES"
-_ENVIRONMENT = (
-    "pcsc.",
-    "component.",
-    "net.",
-    "card.reader.",
-    "card.absent",
-    "service.unavailable",
-    "revocation.unavailable",
-    "revocation.issuer",
-)
-
-
-def status_of(code: str) -> int:
-    """The exit status of an error's stable code."""
-    if code.endswith(".cancelled"):
-        return CANCELLED
-    if code.startswith("app."):
-        return DEFECT if code == UNEXPECTED else USAGE
-    return ENVIRONMENT if code.startswith(_ENVIRONMENT) else REFUSED
 
 
 @dataclass(frozen=True)
@@ -70,47 +48,6 @@ class Answers:
     pin_fd: int | None = None
     password_fd: int | None = None
     confirm_last_try: bool = False
-
-
-class Reporter:
-    """Says what happens: a sentence for people, or one JSON object a line."""
-
-    def __init__(self, words: Words, as_json: bool) -> None:
-        self.words = words
-        self._as_json = as_json
-
-    def event(self, name: str, sentence: str, **facts: object) -> None:
-        """One thing that happened. `sentence` is already translated."""
-        self._tell({"event": name, **facts}, sentence)
-
-    def error(
-        self, code: str, facts: Mapping[str, Fact], situation: Situation | None = None
-    ) -> None:
-        """A failure with its remedy and its support code; `situation` is what was known by then."""
-        from screens.troubleshooting.remedy import words_for
-        from screens.troubleshooting.situation import Situation, support_code
-
-        _ = self.words
-        support = support_code(Failure(code, facts), situation or Situation(), _.language)
-        remedy = words_for(code, facts, _)
-        steps = "".join(f"\n  {number}. {step}" for number, step in enumerate(remedy.steps, 1))
-        row = {
-            "event": "error",
-            "code": code,
-            "facts": dict(facts),
-            "title": remedy.title,
-            "steps": list(remedy.steps),
-            "support_code": support,
-        }
-        said = _("Support code: {code}", code=support)
-        sentence = f"!! {remedy.title}{steps}\n   {said}\n   ({code})"
-        self._tell(row, sentence)
-
-    def _tell(self, row: Mapping[str, object], sentence: str) -> None:
-        if self._as_json:
-            say_json(row)
-        else:
-            say(sentence)
 
 
 class LineMode:

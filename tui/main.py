@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from screens.troubleshooting.situation import Situation
     from tui.app import WizardApp
     from tui.backends import SupplyOptions
-    from tui.line import Reporter
+    from tui.reporter import Reporter
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """The exit status of one command line: 0 to 4 (see `tui.line`), 70 for a defect."""
+    """The exit status of one command line: 0 to 4 (see `tui.exit_status`), 70 for a defect."""
     options = parser().parse_args(arguments)
     try:
         return COMMANDS[options.command](options)
@@ -180,8 +180,8 @@ def _guide(options: argparse.Namespace) -> int:
     prepare_environment()
     _fit()
     from tui.backends import RealBackends
+    from tui.exit_status import CANCELLED
     from tui.guide import guide
-    from tui.line import CANCELLED
 
     backends = RealBackends(options.service, options.ca)
     status = _full_screen(guide(backends, _language(options), ascii_lines=bare_console()))
@@ -226,7 +226,7 @@ COMMANDS = {
 
 def _failed(options: argparse.Namespace, error: Exception) -> int:
     from screens.wizard import failure_of
-    from tui.line import status_of
+    from tui.exit_status import status_of
 
     failure = failure_of(error)
     situation: Situation | None = getattr(options, "situation", None)
@@ -296,7 +296,7 @@ def _full_screen(app: WizardApp) -> int:
     """Run the wizard; a defect ends with a calm sentence, never with a traceback."""
     app.run(mouse=False)
     if app.unexpected is not None:
-        from tui.line import Reporter
+        from tui.reporter import Reporter
 
         facts = {"kind": app.unexpected}
         Reporter(app.words, as_json=False).error("app.unexpected", facts, app.situation)
@@ -305,7 +305,7 @@ def _full_screen(app: WizardApp) -> int:
 
 def _reporter(options: argparse.Namespace) -> Reporter:
     from screens.language import Words
-    from tui.line import Reporter
+    from tui.reporter import Reporter
 
     return Reporter(Words(_language(options)), getattr(options, "json", False))
 

@@ -13,11 +13,11 @@ from card.port import CardCategory
 from screens.jobs import look
 from screens.language import N_
 from screens.places import line, rows
-from tui.line import DONE
+from tui.exit_status import DONE
 
 if TYPE_CHECKING:
     from screens.jobs import Backends
-    from tui.line import Reporter
+    from tui.reporter import Reporter
 
 PADS = {
     State.USED: N_("keys of its own: the PIN is typed there"),

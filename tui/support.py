@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tui.line import DONE, ENVIRONMENT, REFUSED
+from tui.exit_status import DONE, ENVIRONMENT, REFUSED
 from tui.output import inert, say, say_json
 
 if TYPE_CHECKING:
