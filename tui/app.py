@@ -17,9 +17,10 @@ from textual.message import Message
 from textual.reactive import Reactive
 
 from screens import messages
-from screens.frame import FramedScreen, StepScreen
+from screens.frame import FramedScreen
 from screens.language import Language, Words
 from screens.shell import Action
+from screens.steps.step_screen import StepScreen
 from screens.steps.welcome import WelcomeScreen
 from screens.wizard import Failure, Step, Wizard, step_to_check
 from tui.engine import Engine

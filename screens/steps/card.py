@@ -10,12 +10,13 @@ from textual.widgets import Input
 
 from client.purpose import Purpose
 from screens.facts import rows
-from screens.frame import FramedScreen, StepScreen
+from screens.frame import FramedScreen
 from screens.language import N_
 from screens.menu import Menu
 from screens.messages import CardConfirmed, Continued
 from screens.places import name
 from screens.prose import Prose
+from screens.steps.step_screen import StepScreen
 from screens.wizard import Wizard, Work, category_matches
 
 

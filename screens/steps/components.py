@@ -10,11 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from screens.attachment import attached
-from screens.frame import Key, StepScreen
+from screens.frame import Key
 from screens.language import N_
 from screens.messages import CheckWanted, ComponentWanted
 from screens.offers import Offer, Plan, Transfer
 from screens.prose import Prose
+from screens.steps.step_screen import StepScreen
 from screens.wizard import Check, Component, Wizard, Work, components_ready
 
 NAMES = {

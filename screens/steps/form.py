@@ -16,12 +16,12 @@ from client.port import FieldKind, FormField
 from screens.consent import Consent
 from screens.field_line import FieldLine
 from screens.form_rules import COMPLAINTS, complaint_about
-from screens.frame import StepScreen
 from screens.language import N_
 from screens.messages import Continued, FormLeft, FormSubmitted
 from screens.picker import Picker
 from screens.prose import Prose
 from screens.secret_field import SecretField
+from screens.steps.step_screen import StepScreen
 from screens.wizard import Wizard
 
 LABELS = 24  # columns that labels get at most, and no more than two fifths of the screen

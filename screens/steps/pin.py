@@ -11,11 +11,12 @@ from textual.content import Content
 
 from client.purpose import Purpose
 from screens.facts import rows
-from screens.frame import Key, StepScreen
+from screens.frame import Key
 from screens.language import N_
 from screens.messages import Continued, LastTryConfirmed, OtherKeysWanted, PadWanted
 from screens.prose import Prose
 from screens.secret_field import Refused, SecretField
+from screens.steps.step_screen import StepScreen
 from screens.wizard import (
     Wizard,
     Work,

@@ -8,12 +8,12 @@ from textual.app import ComposeResult
 
 from card.desk import Place, listed, picked
 from screens.attachment import attached, warning
-from screens.frame import StepScreen
 from screens.language import N_
 from screens.menu import Menu
 from screens.messages import ReaderChosen
 from screens.places import line
 from screens.prose import Prose
+from screens.steps.step_screen import StepScreen
 from screens.wizard import Wizard
 
 

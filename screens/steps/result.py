@@ -9,9 +9,9 @@ from textual.content import Content
 
 from client.purpose import Purpose
 from screens.facts import rows
-from screens.frame import StepScreen
 from screens.language import N_
 from screens.prose import Prose
+from screens.steps.step_screen import StepScreen
 from screens.wizard import Wizard
 
 

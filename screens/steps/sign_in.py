@@ -7,11 +7,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from screens.facts import rows
-from screens.frame import StepScreen
 from screens.language import N_
 from screens.messages import Continued
 from screens.prose import Prose
 from screens.secret_field import SecretField
+from screens.steps.step_screen import StepScreen
 from screens.wizard import Wizard
 
 

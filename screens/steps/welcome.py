@@ -7,12 +7,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from client.purpose import Purpose
-from screens.frame import StepScreen
 from screens.language import N_
 from screens.menu import Menu
 from screens.messages import LanguageWanted, Started, TroubleshootingWanted
 from screens.prose import Prose
 from screens.shell import Action
+from screens.steps.step_screen import StepScreen
 from screens.wizard import Wizard
 
 OFFERS = {

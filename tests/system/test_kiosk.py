@@ -21,7 +21,7 @@ from terminal import Terminal
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
 from card.virtual.profile import Profile
-from screens.frame import WORK_NAMES
+from screens.steps.step_screen import WORK_NAMES
 from screens.wizard import Work
 from tui.kiosk.run import ENDED, RESTARTED
 from tui.kiosk.supervisor import End

@@ -23,9 +23,9 @@ from test_binding import HOLDER
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
 from card.virtual.profile import Profile
-from screens.frame import COUNTDOWN
 from screens.language import Language, Words
 from screens.steps.pin import ON_THE_READER, ONLY_THE_READER
+from screens.steps.step_screen import COUNTDOWN
 from screens.troubleshooting.remedy import words_for
 
 __all__ = ["pad_driver", "pad_reader"]

@@ -41,8 +41,8 @@ from thin_client import (
 )
 
 from card.pcsc_daemon import VARIABLE, library_protocol
-from screens.frame import WORK_NAMES
 from screens.language import Language, Words
+from screens.steps.step_screen import WORK_NAMES
 from screens.troubleshooting.catalogue import entry
 from screens.wizard import Work
 

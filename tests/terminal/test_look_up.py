@@ -12,9 +12,9 @@ from textual.widgets import Input
 from card.virtual.card import VirtualCard
 from card.virtual.profile import Profile
 from client.sandbox.faults import Fault
-from screens.frame import WORK_NAMES
 from screens.language import Language, Words
 from screens.secret_field import SecretField
+from screens.steps.step_screen import WORK_NAMES
 from screens.wizard import Step, Work, pin_allowed
 from tui.scenarios import READER
 

@@ -15,8 +15,8 @@ from card.virtual.card import VirtualCard
 from card.virtual.profile import Profile
 from screens.doctor_screen import ReportScreen
 from screens.findings import ServiceChoice, Topic
-from screens.frame import StepScreen
 from screens.prose import Prose
+from screens.steps.step_screen import StepScreen
 from screens.wizard import Failure, Step, Wizard
 from tui.event_log import EventLog
 from tui.scenarios import READER

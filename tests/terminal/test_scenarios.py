@@ -15,9 +15,9 @@ from person import Person, at_the_wizard
 
 from card.port import SlotState
 from card.virtual.pad import VirtualPad
-from screens.frame import StepScreen
 from screens.language import Language, Words
 from screens.prose import Prose
+from screens.steps.step_screen import StepScreen
 from screens.troubleshooting.remedy import words_for
 from screens.troubleshooting.remedy_screen import RemedyScreen
 from screens.wizard import Step, last_try_open, pin_allowed

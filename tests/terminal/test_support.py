@@ -13,12 +13,13 @@ from textual.widgets import Input
 from card.virtual.authority import Authority
 from screens.doctor_screen import DoctorScreen
 from screens.findings import Topic
-from screens.frame import FramedScreen, StepScreen
+from screens.frame import FramedScreen
 from screens.guide.contents import met_at
 from screens.guide.guide_screen import GuideScreen, StepGuideScreen
 from screens.language import Language, Words
 from screens.menu import Menu
 from screens.prose import Prose
+from screens.steps.step_screen import StepScreen
 from screens.troubleshooting.catalogue import entry, fill
 from screens.troubleshooting.remedy_screen import DecodedScreen, RemedyScreen
 from screens.troubleshooting.search_screen import MATCHED, SearchScreen
