@@ -259,7 +259,7 @@ def _ca_certificate(
         .not_valid_before(today - timedelta(days=CA_DAYS))  # older than any card it issues
         .not_valid_after(today + timedelta(days=CA_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
-        .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
@@ -271,11 +271,12 @@ def _ca_certificate(
 
 def _leaf_usage(wanted: CertificateProfile) -> x509.KeyUsage:
     if wanted.digital_signature:
-        return _usage(digital_signature=True)
-    return _usage(key_encipherment=True)
+        return key_usage(digital_signature=True)
+    return key_usage(key_encipherment=True)
 
 
-def _usage(**bits: bool) -> x509.KeyUsage:
+def key_usage(**bits: bool) -> x509.KeyUsage:
+    """With these bits alone (RFC 5280 §4.2.1.3), named as `x509.KeyUsage` names them."""
     from cryptography import x509
 
     names = (

@@ -11,7 +11,7 @@ from typing import Protocol
 import pytest
 import softhsm
 from pad_reader import PadReader
-from parts import card_in_reader, wait_for_slot
+from parts import card_in_reader, opensc_configuration, wait_for_slot
 from pcscd import Pcscd
 from softhsm import SoftToken
 from test_pcsc import other_program
@@ -258,10 +258,7 @@ class ThroughOpenSC(ThroughPcsc):
     def insert(self, profile: str) -> None:
         super().insert(profile)
         assert self._card is not None
-        driver = f'card_atr {self._card.atr.hex(":")} {{ driver = "MaskTech"; }}'
-        Path(os.environ["OPENSC_CONF"]).write_text(
-            f"app default {{ {driver} framework pkcs15 {{ use_file_caching = no; }} }}\n"
-        )
+        Path(os.environ["OPENSC_CONF"]).write_text(opensc_configuration(self._card))
 
     def open(self) -> Card:
         reader = self._pcscd.readers[0]

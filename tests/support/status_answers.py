@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
+
+from card.virtual.authority import key_usage
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -56,19 +58,14 @@ def certify(
     return builder.sign(issuer_key, algorithm or hashes.SHA256())
 
 
-def usage(**bits: bool) -> x509.KeyUsage:
-    names = (
-        "digital_signature",
-        "content_commitment",
-        "key_encipherment",
-        "data_encipherment",
-        "key_agreement",
-        "key_cert_sign",
-        "crl_sign",
-        "encipher_only",
-        "decipher_only",
-    )
-    return x509.KeyUsage(**{each: bits.get(each, False) for each in names})
+def with_one_bit_changed(data: bytes, *parts: bytes) -> Iterator[bytes]:
+    """`data` once for each byte of the `parts` that it holds, with one bit of that byte changed."""
+    for part in parts:
+        start = data.index(part)
+        for place in range(start, start + len(part)):
+            changed = bytearray(data)
+            changed[place] ^= 1 << place % 8
+            yield bytes(changed)
 
 
 OCSP_SIGNING = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING])
@@ -94,7 +91,7 @@ class Ca:
             self.name,
             self.key,
             x509.BasicConstraints(ca=True, path_length=0),
-            usage(key_cert_sign=True, crl_sign=self.may_list),
+            key_usage(key_cert_sign=True, crl_sign=self.may_list),
             x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()),
         )
 

@@ -179,3 +179,13 @@ def first_line(process: subprocess.Popen[str]) -> str:
         return lines.get(timeout=DEADLINE).strip()
     except queue.Empty:
         pytest.fail("not ready in time")
+
+
+def opensc_configuration(card: VirtualCard) -> str:
+    """opensc.conf with a driver for this card's ATR, and without a cache of its files.
+
+    MaskTech is OpenSC's driver for a plain ISO 7816-4 card: SELECT, VERIFY, MSE SET and PSO:CDS by
+    the book, nothing of its own but a serial number command that a card may refuse.
+    """
+    driver = f'card_atr {card.atr.hex(":")} {{ driver = "MaskTech"; }}'
+    return f"app default {{ {driver} framework pkcs15 {{ use_file_caching = no; }} }}\n"

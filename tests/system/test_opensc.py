@@ -1,8 +1,6 @@
 """OpenSC judges the virtual card: its own tools, unmodified, through a real pcscd.
 
-The only configuration names a driver for the test card's ATR. MaskTech is OpenSC's driver for a
-plain ISO 7816-4 card: SELECT, VERIFY, MSE SET and PSO:CDS by the book, nothing of its own but a
-serial number command that a card may refuse.
+The only configuration names a driver for the test card's ATR.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from parts import opensc_configuration
 from pcscd import Pcscd, wait_until
 
 from card.virtual import vpcd
@@ -71,12 +70,7 @@ def opensc(
     """The default card, or the profile that the test names in TOML by indirect parameter."""
     card = VirtualCard(Profile.parse(getattr(request, "param", "")), authority)
     configuration = tmp_path / "opensc.conf"
-    configuration.write_text(
-        "app default {\n"
-        f'  card_atr {card.atr.hex(":")} {{\n    driver = "MaskTech";\n  }}\n'
-        "  framework pkcs15 {\n    use_file_caching = no;\n  }\n"
-        "}\n"
-    )
+    configuration.write_text(opensc_configuration(card))
     environment = {**pcscd.environment, "OPENSC_CONF": str(configuration), "LC_ALL": "C.UTF-8"}
     tools = OpenSC(card, authority, environment)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from pad_reader import CHERRY_SMARTBOARD, PadReader, pad_driver, pad_reader
-from parts import card_in_reader
+from parts import card_in_reader, opensc_configuration
 from pcscd import DEADLINE, wait_until
 from test_pkcs11 import OPENSC
 
@@ -409,11 +409,8 @@ def opensc(
 ) -> Callable[[PcscReaders, PadUse], tuple[VirtualCard, Card]]:
     """The card through OpenSC's module, which asks the reader by itself."""
     card = inserted(PADDED.replace(EC, ""))
-    driver = f'card_atr {card.atr.hex(":")} {{ driver = "MaskTech"; }}'
     configuration = tmp_path_factory.mktemp("opensc") / "opensc.conf"
-    configuration.write_text(
-        f"app default {{ {driver} framework pkcs15 {{ use_file_caching = no; }} }}\n"
-    )
+    configuration.write_text(opensc_configuration(card))
     monkeypatch.setenv("OPENSC_CONF", str(configuration))
 
     def open_it(readers: PcscReaders, use: PadUse) -> tuple[VirtualCard, Card]:

@@ -19,7 +19,7 @@ import softhsm
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from parts import HCA_BIND, Service, card_in_reader
+from parts import HCA_BIND, Service, card_in_reader, opensc_configuration
 from pcscd import READERS, Pcscd, wait_until
 from softhsm import SoftToken
 
@@ -523,12 +523,7 @@ def opensc(
     """A card of the default or the given profile in the first reader, with a driver for its ATR."""
     card = VirtualCard(Profile.parse(getattr(request, "param", "")), authority)
     configuration = tmp_path / "opensc.conf"
-    configuration.write_text(
-        "app default {\n"
-        f'  card_atr {card.atr.hex(":")} {{\n    driver = "MaskTech";\n  }}\n'
-        "  framework pkcs15 {\n    use_file_caching = no;\n  }\n"
-        "}\n"
-    )
+    configuration.write_text(opensc_configuration(card))
     monkeypatch.setenv("OPENSC_CONF", str(configuration))
     with card_in_reader(pcscd, card):
         yield card

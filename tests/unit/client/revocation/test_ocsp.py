@@ -26,9 +26,10 @@ from status_answers import (
     Reply,
     certify,
     ec_key,
-    usage,
+    with_one_bit_changed,
 )
 
+from card.virtual.authority import key_usage
 from client.errors import (
     CertificateOnHold,
     CertificateRevoked,
@@ -85,7 +86,7 @@ def test_good_by_a_responder_that_the_issuer_appointed(
     judged: Judged, reply: Reply, by: library.OCSPResponderEncoding
 ) -> None:
     key = ec_key()
-    for extensions in ((OCSP_SIGNING,), (OCSP_SIGNING, usage(digital_signature=True))):
+    for extensions in ((OCSP_SIGNING,), (OCSP_SIGNING, key_usage(digital_signature=True))):
         signer = (key, reply.ca.appoint(key, *extensions))
         assert judged(replace(reply, signer=signer, by=by).der()) == NOW + HOUR
 
@@ -216,7 +217,7 @@ def by_yesterdays_hash(ca: Ca) -> tuple[object, x509.Certificate]:
         by_itself,
         by_yesterdays_hash,
         appointed(CLIENT_AUTH),
-        appointed(OCSP_SIGNING, usage(key_encipherment=True)),
+        appointed(OCSP_SIGNING, key_usage(key_encipherment=True)),
         appointed(OCSP_SIGNING, STRANGE),
         appointed(OCSP_SIGNING, end=NOW - HOUR),
         appointed(OCSP_SIGNING, begin=NOW + HOUR),
@@ -285,13 +286,9 @@ def test_no_signed_bit_can_be_changed(judged: Judged, reply: Reply) -> None:
     """Every bit of what is signed and of the signature: never good, always classified."""
     data = reply.der()
     response = library.load_der_ocsp_response(data)
-    for part in (response.tbs_response_bytes, response.signature):
-        start = data.index(part)
-        for place in range(start, start + len(part)):
-            changed = bytearray(data)
-            changed[place] ^= 1 << place % 8
-            with pytest.raises(RevocationError):
-                judged(bytes(changed))
+    for changed in with_one_bit_changed(data, response.tbs_response_bytes, response.signature):
+        with pytest.raises(RevocationError):
+            judged(changed)
 
 
 def test_cut_short(judged: Judged, reply: Reply) -> None:
