@@ -11,7 +11,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import groupby
 
 from rich.cells import get_character_cell_size
 from rich.color import ColorSystem
@@ -238,9 +237,16 @@ def in_ascii(text: str) -> str:
 
 
 def _styled(cells: list[Cell]) -> str:
-    """The characters with one SGR for each change of style, plain at the end."""
+    """The characters with one SGR for each change of style, plain at the end.
+
+    A blank between two words of a style that does not show on blanks is no change.
+    """
     out: list[str] = []
-    for parameters, group in groupby(cells, key=lambda cell: cell[1]):
-        text = "".join(character for character, _ in group)
-        out.append(f"\x1b[{parameters}m{text}\x1b[m" if parameters else text)
-    return "".join(out)
+    style = ""
+    for character, parameters in cells:
+        stays = character == " " and parameters == blank_sgr(style)
+        if parameters != style and not stays:
+            out += ["\x1b[m" if style else "", f"\x1b[{parameters}m" if parameters else ""]
+            style = parameters
+        out.append(character)
+    return "".join(out) + ("\x1b[m" if style else "")

@@ -129,3 +129,11 @@ def test_lines_that_moved_are_not_sent_again(
     fresh.feed(Painter().paint(LayoutUpdate([whole[0], *moved], SIZE.region), SIZE, COLOURS))
     assert terminal.cells() == fresh.cells()
     assert len(sent) <= len("\x1b[2;6r\x1b[6;1H\n\x1b[r") + by * len("\x1bM\x1b[6;1Hnew\x1b[K")
+
+
+def test_a_blank_between_two_words_of_one_style_is_no_change_of_style() -> None:
+    for style, sequence in (("dim", "\x1b[2m"), ("bold", "\x1b[1m"), ("reverse", "\x1b[7m")):
+        line = strip_of([("two words ", Style.parse(style)), ("plain", None)], WIDTH)
+        sent = Painter().paint(LayoutUpdate([[line]], Region(0, 0, WIDTH, 1)), SIZE, COLOURS)
+        assert sent.count(sequence) == sent.count("\x1b[m") == 1
+        assert "plain" in sent.partition("\x1b[m")[2]
