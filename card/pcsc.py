@@ -26,8 +26,8 @@ from card.port import Connection, Control, Slot, SlotState
 PNP = "\\\\?PnP?\\Notification"  # the pseudo reader that changes when a reader comes or goes
 LOOK_AGAIN = 60_000  # ms
 # ms; pcsc-lite before 2.4 counts no readers for us, so it misses one that comes between listing and
-# waiting: the second slot of a reader, or what else hangs on the same hub. Hence, after anything
-# that happened, one more look when it has settled.
+# waiting: the second slot of a reader, or what else hangs on the same hub. Hence, after readers
+# came or went, one more look when that has settled.
 SETTLED = 200
 # ms; where the system knows no such pseudo reader (macOS), and while another program holds a card:
 # pcsc-lite can wake its clients before it has written down that the card is free.
@@ -64,6 +64,7 @@ class PcscReaders:
         self._return = ServiceReturn(socket_path())
         self._pnp = True
         self._pnp_state = 0
+        self._settled: list[str] | None = None  # the readers that were there for a while
 
     def slots(self) -> tuple[Slot, ...]:
         return _slots(self._look(self._work))
@@ -73,14 +74,16 @@ class PcscReaders:
         with self._noticed:
             self._waiting = True
         try:
-            stale, settled = False, False
+            stale = False
             while True:
                 seen = self._look(self._watch)
                 slots = _slots(seen)
                 if slots != known:
                     return slots
-                status = self._block(seen, LOOK_AGAIN if settled else SETTLED)
-                settled = status == Code.TIMEOUT
+                names = [slot.reader for slot in slots]
+                status = self._block(seen, LOOK_AGAIN if names == self._settled else SETTLED)
+                if status == Code.TIMEOUT:
+                    self._settled = names
                 if status not in (Code.OK, Code.TIMEOUT, Code.CANCELLED, Code.UNKNOWN_READER) and (
                     stale or status not in STALE
                 ):
