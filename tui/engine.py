@@ -31,6 +31,9 @@ T = TypeVar("T")
 READERS_RETRY_SECONDS = 1.0  # after anything but a PC/SC service that is away
 SERVICE_RETRY_SECONDS = 3.0  # while the reporting service is away
 
+# Where a card may be taken out and put back within the turn.
+_AT_THE_CARD = frozenset({Step.READER, *wizard.CARD_STEPS})
+
 Post = Callable[[Callable[[], None]], object]
 Changed = Callable[[Wizard, Wizard], None]
 AskRights = Callable[[tuple[str, ...]], bool]
@@ -65,7 +68,8 @@ class Engine:
         self._generation = 0
         self._card: Card | None = None
         self._desk: Desk | None = None
-        self._seen: Seen | None = None
+        # What was read of cards, and what the readers were like when that began.
+        self._seen: tuple[tuple[Slot, ...], Seen] | None = None
         self._looking = False
         self._service: Service | None = None
         self._jobs = Worker("jobs", self._defect)
@@ -189,7 +193,10 @@ class Engine:
             self._register(_new_submission(fields))
 
     def forget(self) -> None:
-        """Back to the first screen; nothing of this turn is kept."""
+        """Back to the first screen; nothing of this turn is kept.
+
+        Only what a card says of itself is, until something moves in a reader: see `_become`.
+        """
         session = self.wizard.session
         self._generation += 1
         if self._log is not None:
@@ -201,6 +208,7 @@ class Engine:
         """Stop the watches and let go of card and service; does not wait for them."""
         self._ended.set()
         self._generation += 1
+        self._seen = None
         self._backends.cancel_check()
         self._cancel_requests()
         self._jobs.submit(partial(self._tidy, self.wizard.session))
@@ -260,7 +268,8 @@ class Engine:
         def job() -> wizard.CardOnTable:
             self._close_card()
             taken = self._desk.take(reader) if self._desk is not None else None
-            self._card = taken or open_card(self._backends, reader, state.service, self._the_seen())
+            seen = self._the_seen(state.slots)
+            self._card = taken or open_card(self._backends, reader, state.service, seen)
             # Behind the next screen: whoever waits for a card has no use for it yet.
             self._jobs.submit(partial(_load, "client.https", "client.line", "client.wire", "httpx"))
             return on_table(self._card)
@@ -465,7 +474,7 @@ class Engine:
             try:
                 self._desk = self._desk or Desk()
                 places = look(
-                    self._backends, self._desk, slots, accepted_by(service), self._the_seen()
+                    self._backends, self._desk, slots, accepted_by(service), self._the_seen(slots)
                 )
             finally:
                 self._post(partial(self._looked, places))
@@ -521,6 +530,8 @@ class Engine:
             self._service_watch.submit(self._follow_service)
         if old.step is Step.READER and new.step not in {Step.READER, Step.CARD}:
             self._jobs.submit(self._clear_desk)
+        if self._seen is not None and new.step not in _AT_THE_CARD and new.slots != self._seen[0]:
+            self._seen = None  # whoever comes next finds nothing of a card that was taken along
         self._look()
         if new != old:
             if self._log is not None:
@@ -558,17 +569,17 @@ class Engine:
             self._card.close()
             self._card = None
 
-    def _the_seen(self) -> Seen:
-        """What this person's run has read of cards; on the worker thread."""
-        if self._seen is None:
+    def _the_seen(self, slots: tuple[Slot, ...]) -> Seen:
+        """What was read of cards so far; on the worker thread."""
+        known = self._seen
+        if known is None:
             from card.pkcs15.application import Seen
 
-            self._seen = Seen()
-        return self._seen
+            self._seen = known = (slots, Seen())
+        return known[1]
 
     def _forget_seen(self) -> None:
-        if self._seen is not None:
-            self._seen.forget()
+        self._seen = None
 
     def _clear_desk(self) -> None:
         if self._desk is not None:
@@ -578,7 +589,6 @@ class Engine:
         """On the worker thread: let go of the cards, and sign out."""
         self._close_card()
         self._clear_desk()
-        self._seen = None
         self._backends.revocation().forget()
         if session is not None and self._service is not None:
             from client.errors import ClientError
