@@ -54,6 +54,7 @@ class FormField:
     hint: Label | None = None
     max_length: int = 200
     choices: tuple[Choice, ...] = ()
+    autocomplete: str = ""  # HTML's autofill field name: what of the card may stand in it already
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ class FormField(Struct, frozen=True, omit_defaults=True):
     hint: Label | None = None
     max_length: Annotated[int, Meta(ge=1, le=1000)] = 200
     choices: Annotated[tuple[Choice, ...], Meta(max_length=200)] = ()
+    autocomplete: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Category(Struct, frozen=True):
@@ -208,4 +209,5 @@ def _field(wire: FormField) -> port.FormField:
         hint=None if wire.hint is None else _label(wire.hint),
         max_length=wire.max_length,
         choices=tuple(port.Choice(c.value, _label(c.label)) for c in wire.choices),
+        autocomplete=wire.autocomplete,
     )

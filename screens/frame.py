@@ -147,6 +147,8 @@ class FramedScreen(Screen[None]):
         Input, SecretField, Picker { height: 1; padding: 0; border: none;
             border-left: ascii $foreground; margin-left: 1; padding-left: 1; }
         Input:focus { border: none; border-left: ascii $foreground; }
+        Input:ansi > .input--selection {
+            background: ansi_default; color: ansi_default; text-style: reverse; }
     }
     """
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - Textual declares it so

@@ -87,7 +87,7 @@ class AdministratorScreen(FramedScreen):
 
     def body(self) -> ComposeResult:
         yield Prose(id="ask")
-        yield SecretField(id="secret", ascii_only=False)
+        yield SecretField(id="secret", password=True)
         yield Prose(id="answer")
 
     def show(self) -> None:

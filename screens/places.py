@@ -24,7 +24,7 @@ STATES = {
 def described(place: Place, words: Words) -> str:
     """What lies in the place: whose card, or why it cannot be used."""
     if place.usable:
-        return f"{place.holder} ({place.kind})"
+        return words(N_("{holder} ({kind})"), holder=place.holder, kind=place.kind)
     if place.error is None or place.slot.state is not SlotState.PRESENT:
         return words(STATES[place.slot.state])
     from screens.troubleshooting.remedy import words_for
@@ -38,7 +38,8 @@ def name(reader: str) -> str:
 
 
 def line(place: Place, words: Words) -> str:
-    return f"{name(place.slot.reader)}: {described(place, words)}"
+    reader, card = name(place.slot.reader), described(place, words)
+    return words(N_("{reader}: {card}"), reader=reader, card=card)
 
 
 def rows(places: Iterable[Place]) -> list[dict[str, object]]:

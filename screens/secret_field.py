@@ -32,6 +32,7 @@ class Refused(Enum):
     NOT_ASCII = "not-ascii"
     PASTED = "pasted"
     FULL = "full"
+    EMPTY = "empty"  # Enter, and nothing to send
 
 
 class SecretField(Widget, can_focus=True):
@@ -51,15 +52,17 @@ class SecretField(Widget, can_focus=True):
             self.why = why
             super().__init__()
 
-    def __init__(
-        self, id: str | None = None, ascii_only: bool = True, submits: bool = True
-    ) -> None:
-        """`submits`: Enter hands the buffer over; otherwise Enter is the screen's."""
+    def __init__(self, id: str | None = None, password: bool = False, submits: bool = True) -> None:
+        """`submits`: Enter hands the buffer over; otherwise Enter is the screen's.
+
+        `password`: any characters, and they may be pasted, as a password manager does it
+        (NIST SP 800-63B §5.1.1.2). A PIN is typed: a wrong block would cost a try.
+        """
         super().__init__(id=id)
         self._submits = submits
         self._secret = Pin()
         self._shown = 0
-        self._ascii_only = ascii_only
+        self._password = password
         self._last_key = 0.0
         self._burst = 0
 
@@ -99,6 +102,20 @@ class SecretField(Widget, can_focus=True):
             return
         event.stop()
         event.prevent_default()
+        self._add(character)
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()
+        if not self._password:
+            self.clear()
+            self.post_message(self.Hint(Refused.PASTED))
+            return
+        for character in event.text.partition("\n")[0]:
+            if character.isprintable():
+                self._add(character)
+
+    def _add(self, character: str) -> None:
         if why := self._refusal(character):
             if why is not Refused.FULL:
                 self.clear()
@@ -110,22 +127,19 @@ class SecretField(Widget, can_focus=True):
         self.post_message(self.Hint(None))
         self.refresh()
 
-    def on_paste(self, event: events.Paste) -> None:
-        event.stop()
-        event.prevent_default()
-        self.clear()
-        self.post_message(self.Hint(Refused.PASTED))
-
     def _refusal(self, character: str) -> Refused | None:
+        fits = self._secret.room >= len(character.encode())
+        if self._password:
+            return None if fits else Refused.FULL
         now = monotonic()
         self._burst = self._burst + 1 if now - self._last_key < BURST_SECONDS else 1
         self._last_key = now
         if self._burst >= BURST_LENGTH:
             return Refused.PASTED
-        if self._ascii_only and not character.isascii():
+        if not character.isascii():
             wide = unicodedata.east_asian_width(character) == "F"
             return Refused.FULL_WIDTH if wide else Refused.NOT_ASCII
-        return None if self._secret.room >= len(character.encode()) else Refused.FULL
+        return None if fits else Refused.FULL
 
     def copy_into(self, target: bytearray) -> None:
         """Append the bytes to `target`, whose owner wipes it."""
@@ -136,6 +150,8 @@ class SecretField(Widget, can_focus=True):
             raise SkipAction
         if self.filled:
             self.post_message(SecretEntered(self.take()))
+        else:
+            self.post_message(self.Hint(Refused.EMPTY))
 
     def action_backspace(self) -> None:
         if self._shown:

@@ -20,7 +20,7 @@ from card.port import SlotState
 from client.errors import ClientError
 from client.port import FieldKind, idempotency_key
 from client.purpose import Purpose
-from screens.form_rules import COMPLAINTS, complaint_about
+from screens.form_rules import COMPLAINTS, complaint_about, known
 from screens.wizard import Step, Wizard, decides
 from tui.errors import Cancelled, FormFieldMissing, NoTerminal
 from tui.exit_status import DONE
@@ -267,7 +267,7 @@ class LineMode:
     def _register(
         self, service: Service, description: ServiceDescription, verification: Verification
     ) -> None:
-        fields = self._form(description)
+        fields = self._form(description, verification)
         key = idempotency_key()
         self._receipt(self._until_decided(lambda: service.register(verification, fields, key)))
 
@@ -305,17 +305,19 @@ class LineMode:
                 )
             )
 
-    def _form(self, description: ServiceDescription) -> dict[str, str | bytearray]:
+    def _form(
+        self, description: ServiceDescription, verification: Verification
+    ) -> dict[str, str | bytearray]:
         """Every field from --form; a missing or wrong one is asked for where someone is there."""
         values: dict[str, str | bytearray] = {}
         for item in description.account_form:
             value = self._given(item)
             if not item.required and not self._answers.form and self._someone_there():
-                value = self._ask_field(item, None)
+                value = self._ask_field(item, None, verification)
             while (why := complaint_about(item, value)) is not None:
                 if not self._someone_there():
                     raise FormFieldMissing(item.name)
-                value = self._ask_field(item, why if value else None)
+                value = self._ask_field(item, why if value else None, verification)
             if value:
                 values[item.name] = value
         return values
@@ -325,7 +327,9 @@ class LineMode:
         text = str(value).lower() if isinstance(value, bool) else str(value)
         return bytearray(text.encode()) if item.kind is FieldKind.SECRET else text
 
-    def _ask_field(self, item: FormField, why: str | None) -> str | bytearray:
+    def _ask_field(
+        self, item: FormField, why: str | None, verification: Verification
+    ) -> str | bytearray:
         _ = self._say.words
         terminal = self._there()
         label = _.of(item.label)
@@ -349,7 +353,9 @@ class LineMode:
                 return "true" if answer.upper() == CONFIRMATION else ""
             case _:
                 hint = f" ({_.of(item.hint)})" if item.hint else ""
-                return terminal.ask(f"{label}{hint}:")
+                holder = known(item, verification)
+                default = f" [{holder}]" if holder else ""
+                return terminal.ask(f"{label}{hint}{default}:") or holder
 
     def _there(self) -> Terminal:
         if self._terminal is None:

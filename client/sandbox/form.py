@@ -34,6 +34,7 @@ ACCOUNT_FORM = (
         label=Label("姓名", "Name"),
         kind=FieldKind.TEXT,
         max_length=50,
+        autocomplete="name",
     ),
     FormField(
         name="institution",

@@ -47,7 +47,7 @@ from client.validator import ALGORITHMS, Expectation, validate
 if TYPE_CHECKING:
     from cryptography import x509
 
-CONTRACT_VERSION = "1.1.0"
+CONTRACT_VERSION = "1.2.0"
 CHALLENGE_LIFE = timedelta(minutes=5)
 VERIFICATION_LIFE = timedelta(minutes=30)  # time to fill in the form
 SESSION_LIFE = timedelta(minutes=30)
@@ -381,4 +381,5 @@ def _published(field: FormField) -> wire.FormField:
             wire.Choice(choice.value, wire.Label(choice.label.zh, choice.label.en))
             for choice in field.choices
         ),
+        autocomplete=field.autocomplete,
     )

@@ -15,7 +15,7 @@ from textual.widgets import Input
 from client.port import FieldKind, FormField
 from screens.consent import Consent
 from screens.field_line import FieldLine
-from screens.form_rules import COMPLAINTS, complaint_about
+from screens.form_rules import COMPLAINTS, complaint_about, known
 from screens.language import N_
 from screens.messages import Continued, FormLeft, FormSubmitted
 from screens.picker import Picker
@@ -59,7 +59,7 @@ class FormScreen(StepScreen):
     def _widget(self, id: str, field: FormField) -> Widget:
         match field.kind:
             case FieldKind.SECRET:
-                return SecretField(id, ascii_only=False, submits=False)
+                return SecretField(id, password=True, submits=False)
             case FieldKind.CHOICE:
                 return Picker(id)
             case FieldKind.CONSENT:
@@ -156,8 +156,9 @@ class FormScreen(StepScreen):
             self.focus_next()
 
     def _restore(self, index: int, field: FormField) -> None:
-        """Put back what stood in a field before; a secret and a consent are given anew."""
-        kept = self.wizard.draft.get(field.name, "")
+        """What stood in a field before, or the card knows; secret and consent are given anew."""
+        wizard = self.wizard
+        kept = wizard.draft.get(field.name, known(field, wizard.verification))
         widget = self.query_one(f"#field-{index}")
         if isinstance(widget, Input):
             widget.cursor_blink = False

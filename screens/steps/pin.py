@@ -36,6 +36,7 @@ HINTS = {
     Refused.NOT_ASCII: N_("A PIN has letters, digits and signs only. Please start again."),
     Refused.PASTED: N_("Pasting is not possible here. Please type the PIN by hand."),
     Refused.FULL: N_("That is longer than any PIN."),
+    Refused.EMPTY: N_("No PIN has been typed yet."),
 }
 ON_THE_READER = N_("Not here: the PIN is typed on the reader's keys.")
 ONLY_THE_READER = N_(

@@ -10,9 +10,14 @@ from screens.facts import rows
 from screens.language import N_
 from screens.messages import Continued
 from screens.prose import Prose
-from screens.secret_field import SecretField
+from screens.secret_field import Refused, SecretField
 from screens.steps.step_screen import StepScreen
 from screens.wizard import Wizard
+
+HINTS = {
+    Refused.EMPTY: N_("No password has been typed yet."),
+    Refused.FULL: N_("That is longer than any password."),
+}
 
 
 class SignInScreen(StepScreen):
@@ -27,7 +32,8 @@ class SignInScreen(StepScreen):
     def body(self) -> ComposeResult:
         yield Prose(id="facts")
         yield Prose(id="ask")
-        yield SecretField(id="password", ascii_only=False)
+        yield SecretField(id="password", password=True)
+        yield Prose(id="hint")
 
     def fill(self, wizard: Wizard) -> None:
         _ = self.words
@@ -52,11 +58,18 @@ class SignInScreen(StepScreen):
         else:
             ask = _("Signed in. Press Enter: bind the new card to this account.")
         self.query_one("#ask", Prose).update(ask)
+        self._hint(None)
 
     def enter_does(self, wizard: Wizard) -> str | None:
         if wizard.session is None:
             return N_("Sign in")
         return N_("Send again") if wizard.undecided else N_("Bind the new card")
+
+    def on_secret_field_hint(self, event: SecretField.Hint) -> None:
+        self._hint(event.why)
+
+    def _hint(self, why: Refused | None) -> None:
+        self.query_one("#hint", Prose).update(f"!! {self.words(HINTS[why])}" if why else "")
 
     def action_go_on(self) -> None:
         if self.wizard.session is not None:

@@ -418,7 +418,7 @@ def test_prompts_on_a_terminal(desk: Desk) -> None:
         for prompt, answer in (
             ("帳號 ", "line.prompts"),
             ("密碼:", "Invented-password-1"),
-            ("姓名:", "王測試"),
+            ("姓名 [測試員甲]:", ""),  # as the card has it
             ("機構代碼 ", "12345"),
             ("格式不符", "0000000000"),
             ("單位:", "測試單位"),

@@ -25,14 +25,14 @@ def anyio_backend() -> str:
 class FieldApp(App[None]):
     """One field, and what it said."""
 
-    def __init__(self, ascii_only: bool = True) -> None:
+    def __init__(self, password: bool = False) -> None:
         super().__init__()
-        self.ascii_only = ascii_only
+        self.password = password
         self.hints: list[Refused | None] = []
         self.taken: list[Pin] = []
 
     def compose(self) -> ComposeResult:
-        yield SecretField(id="pin", ascii_only=self.ascii_only)
+        yield SecretField(id="pin", password=self.password)
 
     def on_secret_field_hint(self, event: SecretField.Hint) -> None:
         self.hints.append(event.why)
@@ -70,7 +70,7 @@ async def test_typed_characters_show_as_stars_and_leave_as_bytes() -> None:
 
 
 async def test_backspace_and_ctrl_u() -> None:
-    app = FieldApp(ascii_only=False)
+    app = FieldApp(password=True)
     async with app.run_test() as pilot:
         await type_slowly(app, "ab密")
         await pilot.press("backspace")
@@ -87,7 +87,9 @@ async def test_enter_on_an_empty_field_sends_nothing() -> None:
     app = FieldApp()
     async with app.run_test() as pilot:
         await pilot.press("enter")
+        await pilot.pause()
         assert app.taken == []
+        assert app.hints == [Refused.EMPTY]
 
 
 @pytest.mark.parametrize(
@@ -144,3 +146,28 @@ async def test_neither_field_nor_message_shows_it() -> None:
         for thing in (app.field, message, message.secret, vars(message)):
             assert MARK not in repr(thing)
             assert MARK not in str(thing)
+
+
+async def test_a_password_may_be_pasted() -> None:
+    """From a password manager: its one line, as it is; nothing is sent by that."""
+    app = FieldApp(password=True)
+    async with app.run_test() as pilot:
+        await type_slowly(app, "密")
+        app.field.post_message(events.Paste("Invented-1 \x07密\nsecond line\n"))
+        await pilot.pause()
+        assert app.hints[-1] is None
+        assert app.taken == []
+        await pilot.press("enter")
+        with app.taken[0].spend() as view:
+            assert bytes(view) == "密Invented-1 密".encode()
+
+
+async def test_a_password_may_come_in_a_burst() -> None:
+    """As a slow line delivers what was typed, or a terminal that does not bracket a paste."""
+    app = FieldApp(password=True)
+    async with app.run_test() as pilot:
+        for character in MARK:
+            app.field.post_message(events.Key(character, character))
+        await pilot.press("enter")
+        with app.taken[0].spend() as view:
+            assert bytes(view) == MARK.encode()
