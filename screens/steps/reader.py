@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from card.desk import Place, listed, picked
+from card.port import SlotState
 from screens.attachment import attached, warning
 from screens.language import N_
 from screens.menu import Menu
@@ -41,7 +42,10 @@ class ReaderScreen(StepScreen):
         elif filled == 0:
             intro = _("Insert your card into the reader, chip first.")
             outro = _("It will be noticed by itself.")
-        elif all(place.looked and not place.usable for place in places):
+        elif _none_usable(places) and any(place.slot.state is SlotState.HELD for place in places):
+            intro = _("A card is there, but another program is using it.")
+            outro = _("Close that program; this goes on by itself. More: press Enter.")
+        elif _none_usable(places):
             intro = _("No card here can be used. Please insert your own 醫事憑證 IC card.")
             outro = _("Why not? Choose the card and press Enter.")
         elif picked(places):
@@ -64,12 +68,18 @@ class ReaderScreen(StepScreen):
         self.query_one("#outro", Prose).update("\n" + "\n".join(filter(None, lines)))
 
     def enter_does(self, wizard: Wizard) -> str | None:
-        return N_("Read the card") if wizard.cards else None
+        if not wizard.cards:
+            return None
+        return N_("Why not") if _none_usable(listed(wizard.places)) else N_("Read the card")
 
     def on_menu_chosen(self, event: Menu.Chosen) -> None:
         slot = listed(self.wizard.places)[event.index].slot
         if slot.filled:
             self.post_message(ReaderChosen(slot.reader))
+
+
+def _none_usable(places: tuple[Place, ...]) -> bool:
+    return all(place.looked and not place.usable for place in places)
 
 
 def _marked(places: tuple[Place, ...]) -> int | None:
