@@ -29,6 +29,7 @@ from hostile import (
     rewriting,
     texts,
 )
+from pyte.screens import Char
 from relay import Answer, Relay, Stage, Trouble
 from terminal import Terminal
 
@@ -100,9 +101,19 @@ def world(folder: Path, name: str, manner: Manner) -> Iterator[World]:
         )
 
 
+def blank(cell: tuple[object, ...]) -> tuple[object, ...]:
+    char = Char(*cell)
+    if char.reverse or char.underscore or char.strikethrough:
+        return cell
+    return char._replace(fg="default", bold=False, italics=False, blink=False)
+
+
 def masked(screen: Terminal) -> list[list[tuple[object, ...]]]:
-    """The cells, with what differs from run to run made equal: numbers, codes, receipts."""
-    seen = screen.cells
+    """The cells, with what differs from run to run made equal: numbers, codes, receipts.
+
+    Of a blank only what is seen of it: a weight or colour of letters comes with its neighbours.
+    """
+    seen = [[cell if cell[0] != " " else blank(cell) for cell in row] for row in screen.cells]
     for row in seen:
         line = "".join(str(cell[0])[:1] or "\0" for cell in row)
         plain = re.sub(r"[0-9A-Za-z-]*[0-9][0-9A-Za-z-]*", lambda at: "0" * len(at[0]), line)

@@ -47,8 +47,8 @@ def test_a_wrong_and_a_right_card_side_by_side(pcscd: Pcscd) -> None:
     assert (first["code"], first["picked"]) == ("card.kind.nhi", False)
     assert (second["card"], second["holder"]) == ("HPC", "測試員甲")
     assert (second["usable"], second["picked"], second["code"]) == (True, True, None)
-    assert said[0].startswith(f"  {pcscd.readers[0]}: 這是健保卡")
-    assert said[1] == f"> {pcscd.readers[1]}: 測試員甲 (HPC)"
+    assert said[0].startswith(f"  {pcscd.readers[0]}：這是健保卡")
+    assert said[1] == f"> {pcscd.readers[1]}：測試員甲（HPC）"
     assert nhi.transmitted == 0
     assert card.verify_count == 0
 
