@@ -78,10 +78,12 @@ class PcscReaders:
             while True:
                 seen = self._look(self._watch)
                 slots = _slots(seen)
+                names = [slot.reader for slot in slots]
+                if names != self._settled:
+                    self._settled = None  # the same list again later is a new one
                 if slots != known:
                     return slots
-                names = [slot.reader for slot in slots]
-                status = self._block(seen, LOOK_AGAIN if names == self._settled else SETTLED)
+                status = self._block(seen, SETTLED if self._settled is None else LOOK_AGAIN)
                 if status == Code.TIMEOUT:
                     self._settled = names
                 if status not in (Code.OK, Code.TIMEOUT, Code.CANCELLED, Code.UNKNOWN_READER) and (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from parts import HCA_BIND, Service, card_in_reader, pins_sent, trace
-from pcscd import DEADLINE
+from pcscd import DEADLINE, wait_until
 from terminal import Terminal
 from test_binding import HOLDER
 from test_pcsc import Waiting
@@ -68,10 +68,10 @@ def test_waiting_sees_a_reader_come_and_go(usb_port: UsbPort, readers: PcscReade
         known = until(readers, told(waiting), [])
 
 
-def test_a_reader_that_comes_between_listing_and_waiting(
+def plug_after_the_next_look(
     usb_port: UsbPort, readers: PcscReaders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """pcscd tells nobody of it who begins to wait when it is there already."""
+    """Between listing and waiting: pcscd tells nobody of a reader that is there already."""
     look = readers._look
 
     def look_and_then_plug(context: Context) -> list[tuple[str, int, list[int]]]:
@@ -81,6 +81,27 @@ def test_a_reader_that_comes_between_listing_and_waiting(
         return seen
 
     monkeypatch.setattr(readers, "_look", look_and_then_plug)
+
+
+def test_a_reader_that_comes_between_listing_and_waiting(
+    usb_port: UsbPort, readers: PcscReaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug_after_the_next_look(usb_port, readers, monkeypatch)
+    assert told(Waiting(readers, ()))[0].reader == usb_port.readers[0]
+
+
+def test_a_reader_that_comes_again_between_listing_and_waiting(
+    usb_port: UsbPort, readers: PcscReaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that was looked at twice before something came and went is a new one after that."""
+    waiting = Waiting(readers, ())
+    wait_until(lambda: readers._settled == [], "the second look")
+    usb_port.plug()
+    told(waiting)
+    wait_until(lambda: len(readers.slots()) == len(usb_port.readers), "both slots")
+    usb_port.unplug()
+    wait_until(lambda: readers.slots() == (), "no slot")
+    plug_after_the_next_look(usb_port, readers, monkeypatch)
     assert told(Waiting(readers, ()))[0].reader == usb_port.readers[0]
 
 
