@@ -111,7 +111,7 @@ class SecretField(Widget, can_focus=True):
             self.clear()
             self.post_message(self.Hint(Refused.PASTED))
             return
-        for character in event.text.partition("\n")[0]:
+        for character in "".join(event.text.splitlines()[:1]):  # terminals send \r for \n
             if character.isprintable():
                 self._add(character)
 

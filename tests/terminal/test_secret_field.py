@@ -148,12 +148,13 @@ async def test_neither_field_nor_message_shows_it() -> None:
             assert MARK not in str(thing)
 
 
-async def test_a_password_may_be_pasted() -> None:
+@pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n"])
+async def test_a_password_may_be_pasted(line_end: str) -> None:
     """From a password manager: its one line, as it is; nothing is sent by that."""
     app = FieldApp(password=True)
     async with app.run_test() as pilot:
         await type_slowly(app, "密")
-        app.field.post_message(events.Paste("Invented-1 \x07密\nsecond line\n"))
+        app.field.post_message(events.Paste(f"Invented-1 \x07密{line_end}second line{line_end}"))
         await pilot.pause()
         assert app.hints[-1] is None
         assert app.taken == []
