@@ -79,6 +79,7 @@ def _check_signature(
         listed.issuer != issuer.subject
         or (usage is not None and not usage.crl_sign)
         or other_key
+        # A key that cannot sign at all, as X25519's, is the TypeError that `judge` expects.
         or not listed.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
     ):
         raise RevocationForged(host)

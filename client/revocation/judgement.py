@@ -21,7 +21,13 @@ from client.errors import (
 )
 
 SKEW = timedelta(minutes=5)  # that this computer's clock may be wrong by
-UNREADABLE = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 SAFE = frozenset(
     {
         SignatureAlgorithmOID.RSA_WITH_SHA256,
@@ -76,9 +82,18 @@ def refuse_strange(extensions: x509.Extensions, host: str) -> None:
         raise RevocationUnsupported(host)
 
 
+def covers(since: datetime, until: datetime, now: datetime) -> bool:
+    """`now` lies between the two, by a clock that may be wrong by SKEW.
+
+    Only `now` is moved: 99991231235959Z, which stands for "never" (RFC 5280 §4.1.2.5), has no
+    five minutes after it.
+    """
+    return since <= now + SKEW and now - SKEW <= until
+
+
 def refuse_stale(since: datetime, until: datetime, now: datetime, host: str) -> None:
     """Raises RevocationStale outside thisUpdate to nextUpdate (RFC 6960 §4.2.2.1), all UTC."""
-    if not since - SKEW <= now <= until + SKEW:
+    if not covers(since, until, now):
         raise RevocationStale(host)
 
 

@@ -21,8 +21,8 @@ from client.errors import (
 )
 from client.revocation.judgement import (
     SAFE,
-    SKEW,
     UNREADABLE,
+    covers,
     extension,
     refuse_stale,
     refuse_strange,
@@ -94,7 +94,7 @@ def judge(
         _check_signature(response, issuer, now, host)
         fresh = _nonce_back(response, asked, host)
         since = answer.this_update_utc
-        until = answer.next_update_utc or (now if fresh else since + UNDATED)
+        until = answer.next_update_utc or (now if fresh else min(since, now) + UNDATED)
         refuse_stale(since, until, now, host)
         if answer.revocation_time_utc is not None:
             raise revoked(answer.revocation_time_utc, answer.revocation_reason)
@@ -163,7 +163,7 @@ def _appointed(each: x509.Certificate, issuer: x509.Certificate, now: datetime) 
         and (usage is None or usage.digital_signature)
         and each.signature_algorithm_oid in SAFE
         and not unknown
-        and each.not_valid_before_utc - SKEW <= now <= each.not_valid_after_utc + SKEW
+        and covers(each.not_valid_before_utc, each.not_valid_after_utc, now)
     )
 
 

@@ -85,18 +85,20 @@ class Desk:
     def open(file: Path, faults: AbstractSet[Fault]) -> Desk:
         """Of the authority whose key and certificate are in `file` (PEM). Raises CaFileUnusable."""
         from cryptography import x509
-        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         try:
             pem = file.read_bytes()
             key = load_pem_private_key(pem, password=None)
+            if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+                raise TypeError(key)  # nobody would rely on what it signs (judgement.SAFE)
             issuer = x509.load_pem_x509_certificates(pem)[0]
         except (OSError, ValueError, TypeError) as error:
             raise CaFileUnusable(str(file)) from error
         signer_key = ec.generate_private_key(ec.SECP256R1())
-        signer = appoint(issuer, key, signer_key.public_key())  # type: ignore[arg-type]
-        return Desk(key, issuer, file.with_name(REGISTER), faults, signer_key, signer)  # type: ignore[arg-type]
+        signer = appoint(issuer, key, signer_key.public_key())
+        return Desk(key, issuer, file.with_name(REGISTER), faults, signer_key, signer)
 
     @property
     def now(self) -> datetime:
@@ -184,9 +186,7 @@ class Desk:
             .next_update(self.now + FRESH)
             .add_extension(x509.CRLNumber(int(self.now.timestamp())), critical=False)
             .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(
-                    self.issuer.public_key()  # type: ignore[arg-type]
-                ),
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
                 critical=False,
             )
         )

@@ -12,6 +12,7 @@ import gc
 import itertools
 import json
 import math
+import operator
 import signal
 import sys
 import time
@@ -22,6 +23,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from nested import encoded, parsed
+from nested import places as objects_in
 from talks import talks
 from targets import WORDS, Target, answers_of, tape_of, targets
 
@@ -64,6 +67,11 @@ encodings: Bytes = st.builds(
 )
 
 
+def picked(seeds: list[bytes]) -> Bytes:
+    """One of them; they are too long for what Hypothesis says of a strategy."""
+    return st.integers(0, len(seeds) - 1).map(seeds.__getitem__)
+
+
 def spliced(seeds: list[bytes], pieces: Bytes) -> Bytes:
     """A seed with a part of it replaced."""
 
@@ -72,7 +80,7 @@ def spliced(seeds: list[bytes], pieces: Bytes) -> Bytes:
         return whole[:start] + piece + whole[start + size :]
 
     places, sizes = st.integers(0, 1 << 14), st.sampled_from((0, 1, 2, 8, 64))
-    return st.builds(splice, st.sampled_from(seeds), places, sizes, pieces)
+    return st.builds(splice, picked(seeds), places, sizes, pieces)
 
 
 def card(target: Target) -> Bytes:
@@ -105,6 +113,56 @@ def tlv(_: Target) -> Bytes:
 
 def certificate(target: Target) -> Bytes:
     return spliced(target.seeds(), trees | st.binary(max_size=8))
+
+
+# What times, numbers, names and states can be.
+OBJECTS = (
+    "0500 0101FF 0101 0200 020100 0201FF 0A0107 0A0155 0400 040100 03020780 3000 3100 060355040A"
+    " 06052B0E03021A 06096086480165030402FF 0C02FFFE 8000 8200 A100 A200"
+)
+TIMES = (
+    "99991231235959Z 99991231230500Z 00000101000000Z 00010101000000Z 19500101000000Z"
+    " 20260601000000Z 20260601000000.5Z 491231235959Z 260601000000Z 2606010000Z"
+)
+known: Bytes = st.sampled_from(
+    (
+        *map(bytes.fromhex, OBJECTS.split()),
+        *(
+            bytes((0x17 if len(time) < 15 else 0x18, len(time))) + time.encode()
+            for time in TIMES.split()
+        ),
+    )
+)
+
+
+often = st.sampled_from((True, True, True, False))
+
+
+def revocation(target: Target) -> Bytes:
+    """A seed with some of its objects replaced, doubled or left out; all lengths still agree."""
+    seeds = [whole for whole in target.seeds() if parsed(whole[1:])]
+
+    def changed(whole: bytes, changes: list[tuple[int, bytes | None, bool, bool]]) -> bytes:
+        nodes = parsed(whole[1:]) or []
+        for at, piece, stays, alike in changes:
+            every = list(objects_in(nodes))
+            same = [(among, n) for among, n in every if piece and among[n][0] == piece[0]]
+            if not every:
+                break
+            chosen = same if alike and same else every
+            among, number = chosen[at % len(chosen)]
+            if piece is not None:
+                among[number : number + (not stays)] = [piece]
+            elif stays:
+                among.insert(number, among[number])
+            else:
+                del among[number]
+        return whole[:1] + encoded(nodes)
+
+    pieces = st.none() | known | trees
+    change = st.tuples(st.integers(0, 200), pieces, often.map(operator.not_), often)
+    made = st.builds(changed, picked(seeds), st.lists(change, min_size=1, max_size=3))
+    return made | spliced(target.seeds(), trees | known | st.binary(max_size=4))
 
 
 texts = st.text(max_size=20) | st.sampled_from(
@@ -180,6 +238,7 @@ STRATEGIES: dict[str, Callable[[Target], Bytes]] = {
     "pkcs15": card,
     "piv": card,
     "certificate": certificate,
+    "revocation": revocation,
     "token": lambda target: json_of(target, 0),
     "manifest": lambda target: json_of(target, 1),
     "problem": lambda target: json_of(target, 1),

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from invented_card import Authority as InventedAuthority
 from invented_card import account_fields
+from status_seeds import issue, seeds
 from talks import DATES, HOW, profile, talk
 from targets import CORPUS, HERE, ORIGIN, STATUSES
 
@@ -175,6 +176,11 @@ def problems() -> None:
         put("problem", kind.__name__, bytes((STATUSES.index(outcome.status),)) + outcome.body)
 
 
+def revocation() -> None:
+    for name, content in seeds(issue()).items():
+        put("revocation", name, content)
+
+
 def support_codes() -> None:
     for number, facts in enumerate(
         (
@@ -196,6 +202,7 @@ def main() -> None:
     (HERE / "anchors.pem").write_bytes(authority.chain_pem)
     cards(authority)
     tokens(authority)
+    revocation()
     problems()
     support_codes()
     with TemporaryDirectory() as folder:

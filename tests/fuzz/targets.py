@@ -11,12 +11,13 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from status_authority import NONCE, NOW, answer, appointed, certificates, good, signed
 
 from card import certificate, tlv
 from card.errors import CardError, CardRemoved
@@ -27,17 +28,20 @@ from card.pkcs15 import application, objects
 from card.port import Connection, Slot
 from card.signing import signing_key
 from client import token, wire
+from client.address import Address
 from client.components import manifest
-from client.errors import ClientError
+from client.errors import ClientError, ResponderUnavailable
 from client.failures import from_answer
 from client.https import _decode
 from client.line import Answer
+from client.revocation import crl, ocsp
+from client.revocation.check import _first_answer, _issuer
+from client.revocation.judgement import SKEW
 from client.validator import Expectation, validate
 from screens.troubleshooting import catalogue, support_code
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
-NOW = datetime(2026, 6, 1, tzinfo=UTC)  # the clock of everything that is given one
 READER = "Fuzz 00 00"
 PIN = b"12345678"
 MESSAGE = b"m" * 64
@@ -298,6 +302,56 @@ def _answer(data: bytes) -> None:
             decode(Answer(200, "application/json", data[1:], None))
 
 
+# --- what the authority says of a certificate ----------------------------------------------------
+
+
+def _nobody(address: Address, _: str) -> datetime:
+    raise ResponderUnavailable(address.host)
+
+
+def _places(issuer: x509.Certificate, data: bytes) -> None:
+    """Whom a card's certificate would have asked."""
+    with explained():
+        leaf = x509.load_der_x509_certificate(certificate.read(data).der)
+        with explained():
+            _issuer(leaf, (issuer,))
+        for places in (ocsp.places(leaf), crl.places(leaf)):
+            with explained():
+                _first_answer(places, _nobody)
+
+
+def judges() -> dict[bytes, Callable[[bytes], datetime]]:
+    """Answers and lists as they come, and what the authority, or its responder, signed of them."""
+    issuer, leaf, _ = certificates()
+    asked, host = ocsp.request(leaf, issuer, NONCE), "ca.invalid"
+    by_responder = partial(appointed, good())
+
+    def by_ocsp(data: bytes) -> datetime:
+        return ocsp.judge(data, asked, issuer, NOW, host)
+
+    def by_list(data: bytes) -> datetime:
+        return crl.judge(data, leaf, issuer, NOW, host)
+
+    return {
+        b"O": by_ocsp,
+        b"R": lambda content: by_ocsp(answer(content)),
+        b"D": lambda content: by_ocsp(by_responder(content)),
+        b"L": by_list,
+        b"E": lambda content: by_list(signed(content)),
+    }
+
+
+def _revocation(
+    issuer: x509.Certificate, judges: Mapping[bytes, Callable[[bytes], datetime]], data: bytes
+) -> None:
+    kind, rest = data[:1], data[1:]
+    if kind == b"C":
+        _places(issuer, rest)
+    elif kind in judges:
+        with explained():
+            assert judges[kind](rest) >= NOW - SKEW, "it does not hold any more"
+
+
 # --- support -------------------------------------------------------------------------------------
 
 
@@ -311,6 +365,7 @@ def _support_code(data: bytes) -> None:
 
 TAGS = (b"\x30\x82", b"\x30\x80", b"\xa1", b"\x04\x02\x3f\x00", b"\x5f\x2f", b"\x7f\x49", b"\xff")
 WORDS = (b"\x90\x00", b"\x61\xff", b"\x6c\x10", b"\x63\xc1", b"\x69\x83", b"\x6a\x82", b"\x62\x82")
+TIMES = (b"\x18\x0f99991231235959Z", b"\x18\x0f00010101000000Z", b"\x17\x0d491231235959Z")
 MEMBERS = (
     b"code fields retry_after title status id nonce purpose account expires holder category card"
     b" bound token bound_card name version origin time categories algorithms account_form zh-Hant"
@@ -337,6 +392,7 @@ def targets() -> dict[str, Target]:
         Target("pkcs15", partial(_card, PKCS15), 8192, TAGS + WORDS),
         Target("piv", partial(_card, PIV), 8192, TAGS + WORDS),
         Target("certificate", partial(_certificate, anchors), 4096, TAGS),
+        Target("revocation", partial(_revocation, certificates()[0], judges()), 4096, TAGS + TIMES),
         Target("token", partial(_token, expected), 10_100, VALUES),
         Target("manifest", _manifest, 4096, JSON + COMPONENTS),
         Target("problem", _problem, 1024, JSON),

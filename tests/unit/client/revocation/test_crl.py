@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
@@ -152,6 +152,20 @@ def test_an_issuer_that_may_not_sign_lists() -> None:
 def test_a_hash_of_yesterday(judged: Judged, listing: Listing) -> None:
     with pytest.raises(RevocationUnsupported):
         judged(replace(listing, hash=hashes.SHA224()).der())
+
+
+def test_a_list_of_no_known_version(judged: Judged, listing: Listing) -> None:
+    """Anyone on the way can send one: it is read before its signature is checked."""
+    data = listing.der()
+    start = data.index(b"\x02\x01\x01")  # 1 stands for the second, the only one (§5.1.2.1)
+    for version in (0, 2, 7):
+        with pytest.raises(RevocationMalformed):
+            judged(data[: start + 2] + bytes((version,)) + data[start + 3 :])
+
+
+def test_its_time_never_ends(judged: Judged, listing: Listing) -> None:
+    never = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert judged(replace(listing, until=never).der()) == never
 
 
 def test_no_bit_can_be_changed(judged: Judged, listing: Listing) -> None:

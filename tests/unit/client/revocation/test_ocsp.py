@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
@@ -164,6 +164,18 @@ def test_its_time(
     else:
         with pytest.raises(RevocationStale):
             judged(data)
+
+
+def test_the_ends_of_the_calendar(judged: Judged, reply: Reply) -> None:
+    """There are no five minutes before the first, nor after the last, which stands for "never"."""
+    first, never = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert judged(replace(reply, since=first, until=never).der()) == never
+    for since in (first, never):
+        with pytest.raises(RevocationStale):
+            judged(replace(reply, since=since, until=None, nonce=None).der())
+    key = ec_key()
+    signer = (key, reply.ca.appoint(key, end=never))
+    assert judged(replace(reply, signer=signer).der()) == NOW + HOUR
 
 
 @pytest.mark.parametrize("status", [REVOKED, UNKNOWN])

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509 import ocsp as library
 from raw_server import RawServer, Reply, Then, http
 from status_answers import HOUR, Ca, Listing
@@ -19,6 +20,7 @@ from status_answers import Reply as Answer
 from card.virtual.authority import FILE, Authority
 from card.virtual.profile import Profile
 from client.errors import (
+    CaFileUnusable,
     CertificateOnHold,
     CertificateRevoked,
     CertificateUnknown,
@@ -164,6 +166,14 @@ def test_nothing_but_the_serial_number_is_told(office: Office) -> None:
     assert isinstance(extension.value, x509.OCSPNonce)
     for personal in ("測試員甲".encode(), b"TEST0000000001", leaf.signature):
         assert personal not in sent
+
+
+def test_a_responder_needs_a_key_that_can_be_relied_upon(tmp_path: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / FILE).write_bytes(pem + Ca().certificate.public_bytes(Encoding.PEM))
+    with pytest.raises(CaFileUnusable):
+        Desk.open(tmp_path / FILE, set())
 
 
 # --- whether anybody is asked --------------------------------------------------------------------
