@@ -21,7 +21,7 @@ from pathlib import Path
 from card.drivers import drivers, usb_readers
 from card.errors import (
     CardError,
-    CardModuleMissing,
+    CardModuleKept,
     ComponentBroken,
     ComponentDependency,
     ComponentOld,
@@ -33,7 +33,7 @@ from card.errors import (
 )
 from card.library_file import BITS, architectures, this_architecture
 from card.module_probe import MARK
-from card.pkcs11.modules import Places, own_settings, search
+from card.pkcs11.modules import Module, lack
 from card.recognition import Kind, by_atr
 
 PROBE = Path(__file__).with_name("module_probe.py")
@@ -58,6 +58,7 @@ class State(StrEnum):
     OLD = "old"
     BROKEN = "broken"
     MISSING = "missing"
+    KEPT = "kept"  # from this program, by who runs the computer
 
 
 # Below these nothing was ever tried; Ubuntu 22.04 and Debian 12 bring newer ones.
@@ -83,7 +84,6 @@ class Machine:
     system: str = sys.platform
     root: Path = Path("/")
     architecture: str = field(default_factory=this_architecture)
-    own: Path = field(default_factory=own_settings)  # the user's ~/.config
 
 
 def families(atrs: Collection[bytes]) -> frozenset[Kind]:
@@ -161,26 +161,22 @@ def driver(machine: Machine, readers: Collection[str]) -> Finding:
     return aged(finding, MINIMUM[Part.DRIVER]) if best.ccid else finding
 
 
-def module(machine: Machine, names: Collection[str], known: Collection[Path] = ()) -> Finding:
-    """The PKCS#11 module of one of these file names: registered with p11-kit, or in its place.
-
-    `known` are modules for the same cards that were found otherwise; they are looked at first.
-    """
-    places = Places.of(machine.system, machine.root, machine.own)
-    wanted = {name.lower() for name in names}
-    found = search(places, lambda path: path.name.lower() in wanted)
+def module(machine: Machine, names: Collection[str], modules: Collection[Module]) -> Finding:
+    """The first of these modules that can be used; `names` are the file names that would do."""
     worst: Finding | None = None
-    for path in dict.fromkeys((*known, *found)):
+    for path in (each.path for each in modules if each.kept is None):
         version, wrong = examine(path, machine, "module")
         state = State.BROKEN if wrong else State.PRESENT
         finding = Finding(Part.MODULE, state, str(path), version, path.name, wrong)
         if wrong is None:
             return finding
         worst = worst or finding
-    missing = Finding(
-        Part.MODULE, State.MISSING, detail=", ".join(names), error=CardModuleMissing()
-    )
-    return worst or missing
+    error = lack(modules)
+    if isinstance(error, CardModuleKept):
+        none = Finding(Part.MODULE, State.KEPT, error.path, detail=error.file, error=error)
+    else:
+        none = Finding(Part.MODULE, State.MISSING, detail=", ".join(names), error=error)
+    return worst or none
 
 
 def aged(finding: Finding, minimum: str) -> Finding:

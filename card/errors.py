@@ -278,6 +278,15 @@ class CardModuleMissing(WrongCard):
 
 
 @dataclass(eq=False)
+class CardModuleKept(CardModuleMissing):
+    """That module is there, but a file of p11-kit's keeps it from this program (pkcs11.conf(5))."""
+
+    code = "card.module.kept"
+    path: str
+    file: str
+
+
+@dataclass(eq=False)
 class CardKindRefused(WrongCard):
     """Recognised, but of a category that the service does not accept."""
 

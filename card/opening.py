@@ -175,14 +175,15 @@ def _judged(
 
 
 def _fitting(modules: Collection[Module], family: Kind | None) -> list[Path]:
-    """The modules for such a card. Raises CardModuleMissing, CardUnknown where there is none."""
-    from card.pkcs11.modules import For
+    """The modules for such a card. Raises CardModuleMissing or -Kept, CardUnknown without any."""
+    from card.pkcs11.modules import For, lack
 
     wanted = For.HPC if family is Kind.HPC else For.OTHER
-    fitting = [module.path for module in modules if wanted in module.cards]
-    if not fitting:
-        raise CardModuleMissing if family is Kind.HPC else CardUnknown
-    return fitting
+    fitting = [module for module in modules if wanted in module.cards]
+    usable = [module.path for module in fitting if module.kept is None]
+    if not usable:
+        raise lack(fitting) if family is Kind.HPC else CardUnknown
+    return usable
 
 
 def through_module(

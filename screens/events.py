@@ -102,7 +102,7 @@ def failed(wizard: Wizard, failure: Failure) -> Wizard:
     if failure.cancelled and work is not Work.ENTERING:  # the reader's cancel key is told like it
         return cancelled(wizard)
     code = failure.code
-    module = wizard.needs_module or code == "card.module.missing"
+    module = wizard.needs_module or code in {"card.module.missing", "card.module.kept"}
     wizard = replace(wizard, busy=None, failure=failure, transfer=None, needs_module=module)
     if work is Work.INSTALLING:
         return replace(wizard, plan=None)

@@ -96,11 +96,11 @@ class RealBackends:
             self._revocation = RevocationCheck()
         return self._revocation
 
-    def modules(self) -> tuple[Module, ...]:
+    def modules(self, names: Collection[str] = ()) -> tuple[Module, ...]:
         from card.pkcs11.modules import find
         from tui.settings import load_modules
 
-        return find(load_modules())
+        return find(load_modules(), names=names)
 
     def pads(self) -> PadUse:
         if self._pads is not None:
@@ -173,7 +173,7 @@ class RealBackends:
         return Equipment(
             readers=self.readers,
             work=platformdirs.user_state_path("hca-bind"),
-            known=lambda wanted: [each.path for each in self.modules() if each.cards & set(wanted)],
+            modules=self.modules,
             supply=self._make_supply(self._supply.keys or stored.keys),
             rights=installation.rights(os.environ, allowed=stored.install and self._supply.install),
         )

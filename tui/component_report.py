@@ -25,6 +25,7 @@ STATES = {
     State.OLD: N_("too old"),
     State.BROKEN: N_("broken"),
     State.MISSING: N_("missing"),
+    State.KEPT: N_("there, but not for this program"),
 }
 PARTS = {
     "library": N_("Card library"),

@@ -24,7 +24,6 @@ from card.errors import (
     CardError,
     CardIsMoica,
     CardIsNhi,
-    CardModuleMissing,
     CardMute,
     NoReader,
     PcscError,
@@ -234,7 +233,7 @@ class Doctor:
 
     def _modules(self) -> Look:
         """The reader driver; and for a card that only a module can drive, that module."""
-        from card.pkcs11.modules import For
+        from card.pkcs11.modules import For, lack
 
         try:
             slots = self._slots()
@@ -246,12 +245,13 @@ class Doctor:
             found.append(self._backends.driver())
         except CardError as error:  # a reader that is listed has one, wherever it is
             warning = None if slots else error
-        modules = tuple(self._backends.modules())
-        found += [_word(module.path.name) for module in modules]
+        modules = self._backends.modules()
+        usable = [module for module in modules if module.kept is None]
+        found += [_word(module.path.name) for module in usable]
         if any(_needs_module(slot) for slot in slots) and not any(
-            For.HPC in module.cards for module in modules
+            For.HPC in module.cards for module in usable
         ):
-            warning = CardModuleMissing()
+            warning = lack(module for module in modules if For.HPC in module.cards)
         return Look(", ".join(dict.fromkeys(found)), warning=warning)
 
     # --- the service ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from card import components
 from card.components import Finding, Machine, Part, State
 from card.errors import CardError, DriverUnknown
+from card.pkcs11.modules import Module, find
 from card.recognition import Kind
 from client.components.manifest import Component, How, Platform
 from client.errors import ClientCancelled, ClientError, ComponentKeyUnset
@@ -56,8 +57,8 @@ class Equipment:
     """Implements `screens.jobs.Equipment`. Everything blocks, except `cancel`.
 
     `supply` is None where neither a key is pinned nor a folder given. `families` are card
-    families beyond those that the inserted cards name; `look` finds a module by file names, or
-    among the modules that are `known` for these families; the demo has its own, and own parts.
+    families beyond those that the inserted cards name. `modules` finds those that are known here
+    or have one of the names; `look` judges them; the demo has its own look, and own parts.
     """
 
     readers: Callable[[], Readers]
@@ -67,8 +68,8 @@ class Equipment:
     places: Places = field(default_factory=Places)
     machine: Machine = field(default_factory=Machine)
     families: Collection[str] = ()
-    look: Callable[[Machine, Collection[str], Collection[Path]], Finding] = components.module
-    known: Callable[[Collection[str]], Collection[Path]] = lambda wanted: ()  # noqa: ARG005
+    modules: Callable[[Collection[str]], Collection[Module]] = lambda names: find((), names=names)
+    look: Callable[[Machine, Collection[str], Collection[Module]], Finding] = components.module
     parts: Callable[[], Iterable[Finding]] | None = None  # None: those of the machine
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
 
@@ -98,11 +99,17 @@ class Equipment:
             [each.file.name for each in modules if each.file],
         )
         if names or needs_module or self.families:
-            findings.append(_aged(self.look(self.machine, names, self.known(wanted)), modules))
+            lower = {name.lower() for name in names}
+            fitting = [
+                each
+                for each in self.modules(names)
+                if each.cards & wanted or each.path.name.lower() in lower
+            ]
+            findings.append(_aged(self.look(self.machine, names, fitting), modules))
         lacking = [
             each
             for each in findings
-            if each.state is not State.PRESENT
+            if each.state not in {State.PRESENT, State.KEPT}
             # an installed service that does not answer is started, not installed once more
             and (each.part, each.state) != (Part.SERVICE, State.BROKEN)
         ]

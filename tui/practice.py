@@ -13,8 +13,7 @@ from tui.equipment import Equipment
 from tui.installation import Places, Rights
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from card.pkcs11.modules import Module
     from client.components.supply import Supply
     from tui.demo import DemoBackends
     from tui.scenarios import Scenario
@@ -41,7 +40,7 @@ def practice_equipment(backends: DemoBackends, scenario: Scenario) -> Equipment:
             else:
                 yield Finding(part, State.PRESENT, detail=VIRTUAL)
 
-    def module(_machine: Machine, names: Collection[str], _known: Collection[Path]) -> Finding:
+    def module(_machine: Machine, names: Collection[str], _modules: Collection[Module]) -> Finding:
         """In its place and registered; it is no program, so it is not loaded."""
         lines = {file.read_text("utf-8") for file in places.registry.glob("*.module")}
         for name in names:

@@ -6,14 +6,16 @@ import os
 import re
 import sys
 import sysconfig
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
-from card.pkcs11.p11_kit import listed, registered
+from card.errors import CardModuleKept, CardModuleMissing
+from card.pkcs11.p11_kit import CONFIGURATION, Registered, Registry, listed, own_folder, registered
+from card.pkcs11.p11_kit import MODULES as MODULE_FILES
 
 
 class For(StrEnum):
@@ -45,40 +47,48 @@ _SUFFIXES = (".so", ".dll", ".dylib")
 
 @dataclass(frozen=True)
 class Module:
-    """A module file and the cards that it is offered to; `named`: by the settings."""
+    """A module file and the cards that it is offered to; `named`: by the settings.
+
+    `kept`: the file of p11-kit's that keeps it from this program, which does not load it then.
+    """
 
     path: Path
     cards: frozenset[For]
     named: bool = False
+    kept: Path | None = None
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where modules are looked for: p11-kit's folders of *.module files, and library folders.
+    """Where modules are looked for: in p11-kit's files, and in library folders.
 
     A path in a *.module file begins at `root`.
     """
 
-    configurations: tuple[Path, ...] = ()
+    registry: Registry | None = None
     libraries: tuple[Path, ...] = ()
     root: Path = Path("/")
 
     @staticmethod
-    def of(system: str, root: Path, own: Path) -> Places:
+    def of(system: str, root: Path, own: Path | None = None) -> Places:
         """As each system keeps them (pkcs11.conf(5); the vendors' and OpenSC's packages).
 
-        `system` as sys.platform has it, `root` its `/` or drive, `own` the user's ~/.config.
+        `system` as sys.platform has it, `root` its `/` or drive, `own` the user's ~/.config/pkcs11.
         """
         if system == "win32":
             # SysWOW64 too: a 32-bit module there is the likeliest reason why none loads.
             folders = ["Windows/System32", "Program Files/OpenSC Project/OpenSC/pkcs11"]
             folders += ["Program Files/*", "Program Files (x86)/*", "Windows/SysWOW64"]
-            return Places((), _matching(root, folders), root)
+            return Places(None, _matching(root, folders), root)
         if system == "darwin":
             folders = ["usr/local/lib", "opt/homebrew/lib", "Library/OpenSC/lib"]
-            return Places((), _matching(root, folders), root)
+            return Places(None, _matching(root, folders), root)
         registries = ("etc/pkcs11", "usr/share/p11-kit", "usr/lib/p11-kit")
-        configurations = (own / "pkcs11/modules", *(root / each / "modules" for each in registries))
+        registry = Registry(
+            root / registries[0] / CONFIGURATION,
+            tuple(root / each / MODULE_FILES for each in registries),
+            own,
+        )
         # Those of other word sizes last: a module there tells why none loads.
         multiarch = sysconfig.get_config_var("MULTIARCH") or "*-linux-*"
         ours = ["usr/local/lib", f"usr/lib/{multiarch}", "usr/lib64", "usr/lib"]
@@ -86,7 +96,7 @@ class Places:
         folders = [
             each + inner for group in (ours, others) for inner in ("/pkcs11", "") for each in group
         ]
-        return Places(configurations, _matching(root, folders), root)
+        return Places(registry, _matching(root, folders), root)
 
     def located(self, module: str) -> Path:
         """The file that a *.module file names: by its path, or in a library folder."""
@@ -100,12 +110,7 @@ class Places:
     def of_this_system() -> Places:
         drive = Path(os.environ.get("SYSTEMDRIVE", "C:") + "\\")
         root = drive if sys.platform == "win32" else Path("/")
-        return Places.of(sys.platform, root, own_settings())
-
-
-def own_settings() -> Path:
-    """The user's ~/.config, where XDG puts it."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        return Places.of(sys.platform, root, own_folder())
 
 
 def _matching(root: Path, folders: Iterable[str]) -> tuple[Path, ...]:
@@ -144,27 +149,34 @@ def maker(path: Path) -> Maker | None:
     return None
 
 
-def find(settings: Iterable[Module], places: Places | None = None) -> tuple[Module, ...]:
-    """Every known module of this machine: the settings' own first, each file once."""
-    known = (
-        Module(path, line.cards)
-        for path in search(places or Places.of_this_system(), lambda path: bool(maker(path)))
-        if (line := maker(path)) is not None
-    )
-    found: dict[Path, Module] = {}
-    for module in (*settings, *known):
-        found.setdefault(module.path.resolve(), module)
-    return tuple(found.values())
+def find(
+    settings: Iterable[Module], places: Places | None = None, names: Collection[str] = ()
+) -> tuple[Module, ...]:
+    """Every known module of this machine, each file once: the settings' own first, kept ones last.
 
-
-def search(places: Places, wanted: Callable[[Path], bool]) -> tuple[Path, ...]:
-    """The modules that p11-kit's files give us, then those that lie in a library folder.
-
-    What p11-kit's files keep from this program is not found there either.
+    `names`: files that are looked for, too, though nothing is known of them.
     """
-    registry = registered(places.configurations, places.located)
-    given = [path for path in registry.given if wanted(path)]
-    kept = {path.resolve() for path in registry.kept}
-    kept.difference_update(path.resolve() for path in registry.given)
-    lying = (path for folder in places.libraries for path in listed(folder) if wanted(path))
-    return tuple(dict.fromkeys([*given, *(path for path in lying if path.resolve() not in kept)]))
+    places = places or Places.of_this_system()
+    registry = registered(places.registry, places.located) if places.registry else Registered()
+    given = {path.resolve() for path in registry.given}
+    kept = {path.resolve(): file for path, file in registry.kept.items()}
+    lying = (path for folder in places.libraries for path in listed(folder))
+    there = (path for path in registry.kept if path.is_file())
+    wanted = {name.lower() for name in names}
+    found: dict[Path, Module] = {module.path.resolve(): module for module in settings}
+    for path in (*registry.given, *lying, *there):
+        line = maker(path)
+        if line is None and path.name.lower() not in wanted:
+            continue
+        file = path.resolve()
+        keeper = None if file in given else kept.get(file)
+        found.setdefault(file, Module(path, line.cards if line else frozenset(), kept=keeper))
+    return tuple(sorted(found.values(), key=lambda module: module.kept is not None))
+
+
+def lack(modules: Iterable[Module]) -> CardModuleMissing:
+    """Why none of these is used: p11-kit's files keep one from this program, or there is none."""
+    for module in modules:
+        if module.kept is not None:
+            return CardModuleKept(str(module.path), str(module.kept))
+    return CardModuleMissing()

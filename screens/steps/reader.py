@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from card.desk import Place, listed, picked
+from card.errors import CardModuleMissing, ModuleError
 from card.port import SlotState
 from screens.attachment import attached, warning
 from screens.language import N_
@@ -45,6 +46,9 @@ class ReaderScreen(StepScreen):
         elif _none_usable(places) and any(place.slot.state is SlotState.HELD for place in places):
             intro = _("A card is there, but another program is using it.")
             outro = _("Close that program; this goes on by itself. More: press Enter.")
+        elif _none_usable(places) and any(map(_lacks_module, places)):
+            intro = _("A 醫事憑證 IC card is there, but this computer cannot read it yet.")
+            outro = _("Why not? Choose the card and press Enter.")
         elif _none_usable(places):
             intro = _("No card here can be used. Please insert your own 醫事憑證 IC card.")
             outro = _("Why not? Choose the card and press Enter.")
@@ -80,6 +84,11 @@ class ReaderScreen(StepScreen):
 
 def _none_usable(places: tuple[Place, ...]) -> bool:
     return all(place.looked and not place.usable for place in places)
+
+
+def _lacks_module(place: Place) -> bool:
+    """The card is the right one; what is wrong is this computer."""
+    return isinstance(place.error, CardModuleMissing | ModuleError)
 
 
 def _marked(places: tuple[Place, ...]) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plistlib
 import struct
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +22,12 @@ from card.components import (
     examine,
     families,
     library,
-    module,
     module_names,
     service,
 )
 from card.errors import PcscLibraryMissing, PcscServiceMissing
 from card.library_file import architectures, this_architecture
+from card.pkcs11.modules import Places, find
 from card.recognition import Kind
 
 HPC_ATR = bytes.fromhex("3BF91800008131FE4550565F4A3244303831B6")
@@ -36,7 +37,7 @@ NAME = "libhcatest.so"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    return Machine(system="linux", root=tmp_path / "root", own=tmp_path / "home/.config")
+    return Machine(system="linux", root=tmp_path / "root")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,12 @@ def install(machine: Machine, library: Path, place: str = "usr/local/lib/pkcs11"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(library.read_bytes())
     return target
+
+
+def module(machine: Machine, names: Collection[str]) -> Finding:
+    own = machine.root.parent / "home/.config/pkcs11"
+    found = find((), Places.of(machine.system, machine.root, own), names)
+    return components.module(machine, names, found)
 
 
 def code(finding: Finding) -> str:
@@ -76,6 +83,16 @@ def test_a_module_registered_with_p11_kit(
     folder.mkdir(parents=True)
     (folder / "vendor.module").write_text(f"# a comment\nmodule: /opt/vendor/{NAME}\npriority: 1\n")
     assert module(machine, [NAME]).path == str(path)
+
+
+def test_a_module_that_p11_kit_keeps_from_this_program(machine: Machine, good: Path) -> None:
+    path = install(machine, good)
+    file = machine.root / "etc/pkcs11/modules/vendor.module"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"module: {NAME}\ndisable-in: hca-bind\n")
+    finding = module(machine, [NAME])
+    assert (finding.state, code(finding)) == (State.KEPT, "card.module.kept")
+    assert (finding.path, finding.detail) == (str(path), str(file))
 
 
 def test_a_missing_module(machine: Machine) -> None:
@@ -157,7 +174,7 @@ def test_a_good_module_wins_over_a_broken_one(machine: Machine, good: Path, tmp_
 
 def test_a_real_vendor_module_is_read(tmp_path: Path) -> None:
     """OpenSC's own module, on this machine."""
-    finding = module(Machine(own=tmp_path), ["opensc-pkcs11.so"])
+    finding = module(Machine(), ["opensc-pkcs11.so"])
     assert finding.state is State.PRESENT
     assert finding.version
 

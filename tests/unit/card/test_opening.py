@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from scripted import READER, MakeScripted, ScriptedReaders, pin_of
@@ -16,6 +17,7 @@ from card.errors import (
     CardIsMoica,
     CardIsNhi,
     CardKindRefused,
+    CardModuleKept,
     CardModuleMissing,
     CardRefused,
     CardRemoved,
@@ -29,6 +31,7 @@ from card.errors import (
     PinWrong,
 )
 from card.opening import open_card
+from card.pkcs11.modules import For, Module
 from card.pkcs15.application import Seen
 from card.port import CardCategory, Exchange, PinRules
 from card.virtual.authority import Authority
@@ -155,6 +158,21 @@ def test_the_vendors_card_without_pkcs15_needs_the_vendors_module(
     with pytest.raises(CardModuleMissing):
         open_card(readers, READER)
     assert {command[1] for command in readers.commands} == {0xA4}
+
+
+def test_a_vendors_module_that_is_kept_from_this_program_is_never_loaded(
+    make_scripted: MakeScripted,
+) -> None:
+    readers = make_scripted('kind = "foreign"\n')
+    path, file = Path("libhcapkcs11.so"), Path("hca.module")
+    kept = Module(path, frozenset({For.HPC, For.OTHER}), kept=file)
+    readers.atr = bytes.fromhex("3BF91800008131FE4550565F4A3244303831B6")
+    with pytest.raises(CardModuleKept) as raised:
+        open_card(readers, READER, modules=lambda: (kept,))
+    assert raised.value.facts() == {"path": "libhcapkcs11.so", "file": "hca.module"}
+    readers.atr = bytes.fromhex("3B64000054455354")
+    with pytest.raises(CardUnknown):  # not known to need it
+        open_card(readers, READER, modules=lambda: (kept,))
 
 
 def test_the_application_is_found_through_ef_dir(make_scripted: MakeScripted) -> None:

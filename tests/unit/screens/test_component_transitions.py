@@ -90,9 +90,10 @@ def test_a_failed_installation_forgets_its_plan(lacking: Wizard) -> None:
     assert (failed.plan, failed.busy) == (None, None)
 
 
-def test_a_card_that_needs_its_module_makes_the_next_check_ask_for_it() -> None:
+@pytest.mark.parametrize("code", ["card.module.missing", "card.module.kept"])
+def test_a_card_that_needs_its_module_makes_the_next_check_ask_for_it(code: str) -> None:
     reading = replace(Wizard(), step=Step.CARD, busy=Work.READING, reader="r")
-    failed = events.failed(reading, Failure("card.module.missing"))
+    failed = events.failed(reading, Failure(code))
     assert failed.needs_module
     assert moves.check(failed).needs_module
     assert not moves.anew(failed).needs_module

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from card.pkcs11.modules import For, Places, find, maker, named
+from card.errors import CardModuleKept, CardModuleMissing
+from card.pkcs11.modules import For, Module, Places, find, lack, maker, named
+from card.pkcs11.p11_kit import Registry, own_folder
 
 
 def touched(path: Path) -> Path:
@@ -59,6 +61,7 @@ def test_p11_kits_files_name_modules(tmp_path: Path) -> None:
     opensc = touched(library / "opensc-pkcs11.so")
     hca = touched(elsewhere / "libhcapkcs11.so")
     configuration = tmp_path / "modules"
+    registry = Registry(tmp_path / "pkcs11.conf", (configuration, tmp_path / "gone"))
     for name, text in {
         "opensc.module": "# comment\nmodule: opensc-pkcs11.so\n",
         "hca.module": f"trust-policy: no\n  module :  {hca}  \n",
@@ -68,7 +71,7 @@ def test_p11_kits_files_name_modules(tmp_path: Path) -> None:
         "other.txt": "module: libHicos_p11.so\n",
     }.items():
         touched(configuration / name).write_bytes(text.encode("utf-8", "surrogateescape"))
-    found = find((), Places((configuration, tmp_path / "gone"), (library, tmp_path / "nowhere")))
+    found = find((), Places(registry, (library, tmp_path / "nowhere")))
     assert {module.path for module in found} == {opensc, hca}
     assert not any(module.named for module in found)
 
@@ -128,14 +131,25 @@ def test_where_each_system_keeps_modules(tmp_path: Path, system: str, path: str)
     assert found.path == module
 
 
-def registry(tmp_path: Path, files: dict[str, str]) -> list[str]:
-    """The found modules' names, with these files of p11-kit's; "own/..." are the person's."""
+def looked(tmp_path: Path, files: dict[str, str]) -> tuple[Module, ...]:
+    """What is found with these files of p11-kit's; "own/..." are the person's."""
     for name, text in files.items():
-        own = name.startswith("own/")
-        folder = tmp_path / ("own/pkcs11/modules" if own else "etc/pkcs11/modules")
-        touched(folder / name.removeprefix("own/")).write_text(text)
-    found = find((), Places.of("linux", tmp_path, tmp_path / "own"))
-    return [module.path.name for module in found]
+        base = tmp_path / ("own" if name.startswith("own/") else "etc/pkcs11")
+        file = base / Path(name).name
+        touched(file if file.suffix == ".conf" else base / "modules" / file.name).write_text(text)
+    return find((), Places.of("linux", tmp_path, tmp_path / "own"))
+
+
+def registry(tmp_path: Path, files: dict[str, str]) -> list[str]:
+    """The names of those that may be used."""
+    return [module.path.name for module in looked(tmp_path, files) if module.kept is None]
+
+
+def keeper(tmp_path: Path, files: dict[str, str]) -> str:
+    """The file that keeps the one module there is."""
+    (module,) = looked(tmp_path, files)
+    assert module.kept is not None
+    return str(module.kept.relative_to(tmp_path))
 
 
 HCA, OPENSC = "libhcapkcs11.so", "opensc-pkcs11.so"
@@ -218,7 +232,92 @@ def test_higher_priority_first_then_the_alphabet(
     assert registry(tmp_path, files) == order
 
 
+@pytest.mark.parametrize(
+    ("theirs", "own", "ours"),
+    [
+        ("", "", [HCA, OPENSC]),
+        ("user-config: merge", "", [HCA, OPENSC]),
+        ("user-config: none", "", [OPENSC]),
+        ("user-config: none", "user-config: only", [OPENSC]),
+        ("user-config: none", "user-config: sometimes", [OPENSC]),
+        ("user-config: only", "", [HCA]),
+        ("user-config: override", "", [HCA]),
+        ("user-config: only", "user-config: merge", [HCA, OPENSC]),
+        ("", "user-config: none", [OPENSC]),
+        ("", "user-config: only", [HCA]),
+        ("user-config: sometimes", "", []),
+        ("user-config: merge", "user-config:", []),
+        ("no colon", "", []),
+        ("", "[section]", []),
+    ],
+)
+def test_whose_files_are_read(tmp_path: Path, theirs: str, own: str, ours: list[str]) -> None:
+    """The person's has HCA's module, the system's OpenSC's."""
+    for name in (HCA, OPENSC):
+        touched(tmp_path / "usr/lib" / name)
+    modules = {"own/a.module": f"module: {HCA}", "b.module": f"module: {OPENSC}"}
+    files = {**modules, "pkcs11.conf": theirs, "own/pkcs11.conf": own}
+    assert registry(tmp_path, files) == ours
+    said = {module.kept for module in looked(tmp_path, files) if module.kept is not None}
+    decides = "own" if own and theirs != "user-config: none" else "etc/pkcs11"
+    assert said == ({tmp_path / decides / "pkcs11.conf"} if len(ours) < 2 else set())
+
+
+@pytest.mark.parametrize("line", ["no colon", "[section]", "-----BEGIN CERTIFICATE-----"])
+def test_a_line_that_p11_kit_does_not_understand_ends_all(tmp_path: Path, line: str) -> None:
+    touched(tmp_path / "usr/lib" / HCA)
+    hca = {"hca.module": f"module: {HCA}"}
+    assert keeper(tmp_path, {**hca, "b.module": line}) == "etc/pkcs11/modules/b.module"
+    assert keeper(tmp_path, {**hca, "own/c.module": f"x: y\n{line}", "b.module": ""}) == (
+        "own/modules/c.module"
+    )
+    assert registry(tmp_path, {**hca, "pkcs11.conf": "user-config: none"}) == [HCA]
+
+
+def test_which_file_keeps_a_module(tmp_path: Path) -> None:
+    library = touched(tmp_path / "usr/lib" / HCA)
+    assert keeper(tmp_path, {"hca.module": f"module: {HCA}\nenable-in: ssh"}) == (
+        "etc/pkcs11/modules/hca.module"
+    )
+    files = {"hca.module": f"module: {HCA}", "own/hca.module": "disable-in: hca-bind"}
+    assert keeper(tmp_path, files) == "own/modules/hca.module"
+    assert keeper(tmp_path, {**files, "own/hca.module": "module:"}) == "own/modules/hca.module"
+    error = lack(looked(tmp_path, files))
+    assert isinstance(error, CardModuleKept)
+    assert error.facts() == {
+        "path": str(library),
+        "file": str(tmp_path / "own/modules/hca.module"),
+    }
+    library.unlink()
+    error = lack(looked(tmp_path, files))  # it is not even there
+    assert (type(error), looked(tmp_path, files)) == (CardModuleMissing, ())
+
+
+def test_whose_own_files_are_read_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("P11_KIT_NO_USER_CONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", "")
+    monkeypatch.setattr("os.getuid", lambda: 1000)
+    assert own_folder() == tmp_path / ".config/pkcs11"
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/elsewhere")
+    assert own_folder() == Path("/elsewhere/pkcs11")
+    monkeypatch.setenv("P11_KIT_NO_USER_CONFIG", "")
+    assert own_folder() is None
+    monkeypatch.delenv("P11_KIT_NO_USER_CONFIG")
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    assert own_folder() is None
+
+
+def test_a_file_of_a_list_is_found_by_its_name(tmp_path: Path) -> None:
+    library = touched(tmp_path / "usr/lib/libUnheardOf.so")
+    places = Places.of("linux", tmp_path)
+    assert find((), places) == ()
+    assert find((), places, ["LIBunheardof.so"]) == (Module(library, frozenset()),)
+
+
 def test_this_systems_places_are_folders_by_full_path() -> None:
     places = Places.of_this_system()
+    assert places.registry is not None
+    assert places.registry.folders
     assert places.libraries
-    assert all(folder.is_absolute() for folder in (*places.configurations, *places.libraries))
+    assert all(folder.is_absolute() for folder in (*places.registry.folders, *places.libraries))
