@@ -34,7 +34,7 @@ class Channel:
         capabilities: Capabilities,
         tracer: Tracer | None = None,
     ) -> None:
-        self._connection = connection
+        self.connection = connection
         self._tracer = tracer
         self._parts = 0
         self.extended = capabilities.extended_length
@@ -96,7 +96,7 @@ class Channel:
 
         Raises PadRefused, CardAnswerMalformed, and what Control.control raises.
         """
-        connection = self._connection
+        connection = self.connection
         if not isinstance(connection, Control):
             raise PadRefused(0)
         return self._traced(stands_for, lambda: connection.control(code, data))
@@ -105,7 +105,7 @@ class Channel:
         """Exactly one transmission."""
         wire = command.encode()
         try:
-            response = self._traced(command, lambda: self._connection.transmit(wire))
+            response = self._traced(command, lambda: self.connection.transmit(wire))
         finally:
             for index in range(len(wire)):
                 wire[index] = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from card import certificate, pin_pad, recognition
+from card.apdu_card import ApduCard, Commands
 from card.atr import capabilities
 from card.channel import Channel
 from card.errors import (
@@ -28,17 +29,19 @@ from card.errors import (
     PadLies,
 )
 from card.pkcs15 import application
-from card.pkcs15.application import Seen
-from card.pkcs15.card import Pkcs15Card
+from card.pkcs15.commands import Pkcs15Commands
 from card.pkcs15.files import Files
 from card.port import Card, Connection, HolderCertificate, PadUse, Readers, Tracer
 from card.recognition import Kind
-from card.signing import signing_key
+from card.seen import Seen, Stay
+from card.signing import SigningKey, signing_key
 
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from card.piv.application import Contents as PivContents
     from card.pkcs11.modules import Module
+    from card.seen import Contents
 
 MODULE_SECONDS = 60  # for one call of a PKCS#11 module; a slow link and a slow card need some
 
@@ -73,7 +76,7 @@ def open_card(
     connection = readers.connect(reader)
     try:
         family = recognition.by_atr(connection.atr)
-        card = _open(connection, family, judge, tracer, seen, pads=pads)
+        card = _open(connection, family, judge, tracer, seen or Seen(), pads=pads)
     except BaseException:
         connection.close()
         raise
@@ -97,7 +100,7 @@ def _open(
     family: Kind | None,
     judge: Judge,
     tracer: Tracer | None,
-    seen: Seen | None,
+    seen: Seen,
     *,
     pads: PadUse,
 ) -> Card | None:
@@ -108,42 +111,68 @@ def _open(
         raise CardIsMoica
     can = capabilities(connection.atr)
     channel = Channel(connection, can, tracer)
+    stay = seen.in_place(connection)
+    if stay is not None:
+        return _card(channel, stay, judge, family, pads)
+    # Undisturbed: what another program selected between two of these would be read as this card's
+    # and say which of its PINs is asked for.
     with connection.transaction():
+        contents: Contents | None
+        selected = True
         try:
             selection = application.find(channel)
         except CardUnknown:
-            return None if family is Kind.HPC else _open_piv(connection, channel, judge, pads)
-        files = Files(channel, can.short_file_ids)
-        with _known_as(family or Kind.PKCS15):
-            contents = application.read(files, selection, connection.atr, seen)
-            try:
-                holder = judge(contents.certificate)
-                key = signing_key(holder.der)
-            except CardError:
-                if seen is not None:
-                    seen.forget()  # it may have been misread, and would be so for ever
-                raise
-        pad = None if pads is PadUse.OFF else pin_pad.look(connection)
-        card = Pkcs15Card(connection, channel, contents, holder, key, pad=pad, pads=pads)
-        card.learn_tries(selected=not files.left)
+            contents = _piv_contents(channel) if family is not Kind.HPC else None
+        else:
+            files = Files(channel, can.short_file_ids)
+            with _known_as(family or Kind.PKCS15):
+                contents = application.read(files, selection, connection.atr, seen)
+            selected = not files.left
+        if contents is None:
+            return None
+        stay = Stay(contents)
+        if pads is not PadUse.OFF:
+            stay.pad = pin_pad.look(connection)
+        card = _card(channel, stay, judge, family, pads)
+        card.learn_tries(selected)
+    seen.keep(connection, stay)
     return card
 
 
-def _open_piv(connection: Connection, channel: Channel, judge: Judge, pads: PadUse) -> Card | None:
-    """The card's PIV application, inside a transaction; None where it has none."""
+def _piv_contents(channel: Channel) -> PivContents | None:
+    """Of the card's PIV application, which is selected then; None where it has none."""
     from card.piv import application
-    from card.piv.card import PivCard
 
     if not application.find(channel):
         return None
     with _known_as(Kind.PIV):
-        contents = application.read(channel)
+        return application.read(channel)
+
+
+def _card(
+    channel: Channel,
+    stay: Stay,
+    judge: Judge,
+    family: Kind | None,
+    pads: PadUse,
+) -> ApduCard:
+    """The card that was read, once its certificate was found good. Sends nothing to it."""
+    contents = stay.contents
+    pkcs15 = isinstance(contents, application.Contents)
+    with _known_as(family or Kind.PKCS15 if pkcs15 else Kind.PIV):
         holder = judge(contents.certificate)
         key = signing_key(holder.der)
-    pad = None if pads is PadUse.OFF else pin_pad.look(connection)
-    card = PivCard(connection, channel, contents, holder, key, pad=pad, pads=pads)
-    card.learn_tries()
-    return card
+        commands = _commands(channel, contents, key)
+    return ApduCard(commands, stay, holder, pads)
+
+
+def _commands(channel: Channel, contents: Contents, key: SigningKey) -> Commands:
+    if isinstance(contents, application.Contents):
+        channel.extended = channel.extended and contents.extended
+        return Pkcs15Commands(channel, contents, key)
+    from card.piv.commands import PivCommands
+
+    return PivCommands(channel, contents, key)
 
 
 @contextmanager

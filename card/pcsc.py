@@ -16,7 +16,7 @@ from typing import Any
 
 from card.attachment import failure
 from card.errors import CardCancelled, ReaderHeld
-from card.pcsc_codes import STALE, Code
+from card.pcsc_codes import STALE, Code, State, count
 from card.pcsc_connection import PcscConnection
 from card.pcsc_context import Context, answered, load, within
 from card.pcsc_daemon import socket_path
@@ -37,9 +37,6 @@ LOOK_OFTEN = 1_000
 CANCEL_EVERY = 0.2
 CANCELS = 50
 PAD_PATIENCE = 100.0  # seconds; libccid itself gives a reader up to 90 for a PIN entry
-
-_STATE_CHANGED, _STATE_UNKNOWN, _STATE_UNAVAILABLE = 0x0002, 0x0004, 0x0008
-_STATE_PRESENT, _STATE_EXCLUSIVE, _STATE_MUTE = 0x0020, 0x0080, 0x0200
 
 _Status = tuple[str, int, list[int]]  # reader, event state with its counter on top, ATR
 
@@ -116,7 +113,7 @@ class PcscReaders:
     def connect(self, reader: str) -> Connection:
         connection = self._connect(reader, self.scard.SCARD_SHARE_SHARED)
         try:
-            connection.read_atr()
+            connection.look()
         except BaseException:
             connection.close()
             raise
@@ -188,12 +185,12 @@ class PcscReaders:
         return [
             (reader, state, atr)
             for reader, state, atr in results[0]
-            if not state & (_STATE_UNKNOWN | _STATE_UNAVAILABLE)
+            if not state & (State.UNKNOWN | State.UNAVAILABLE)
         ]
 
     def _block(self, seen: list[_Status], longest: int) -> int:
         """Block until something differs from `seen`, `longest` in ms; the return code."""
-        states = [(reader, state & ~_STATE_CHANGED) for reader, state, _ in seen]
+        states = [(reader, int(state & ~State.CHANGED)) for reader, state, _ in seen]
         if self._pnp:
             states.append((PNP, self._pnp_state))
         elif not states:
@@ -201,7 +198,7 @@ class PcscReaders:
                 self._noticed.wait_for(lambda: self._cancelled, LOOK_OFTEN / 1000)
             return Code.TIMEOUT
         handle = self._watch.establish()
-        held = any(state & _STATE_EXCLUSIVE for _, state in states)
+        held = any(state & State.EXCLUSIVE for _, state in states)
         if not self._pnp or held:
             longest = min(longest, LOOK_OFTEN)
         elif self._pnp_state >> 16:
@@ -212,8 +209,8 @@ class PcscReaders:
             # Its upper half counts the readers (Windows) or their comings and goings (pcsc-lite
             # from 2.4 on): given back, it tells of what happened before the next call.
             name, state, _ = results[0][-1]
-            self._pnp_state = state & ~_STATE_CHANGED
-            self._pnp = not (name == PNP and state & _STATE_UNKNOWN)
+            self._pnp_state = int(state & ~State.CHANGED)
+            self._pnp = not (name == PNP and state & State.UNKNOWN)
         return status
 
     def is_present(self, reader: str) -> bool:
@@ -221,10 +218,10 @@ class PcscReaders:
         handle = self._work.handle
         if handle is None:
             return False
-        state = [(reader, _STATE_PRESENT)]
+        state = [(reader, State.PRESENT)]
         status, results = answered(self.scard.SCardGetStatusChange(handle, LOOK_OFTEN, state))
         return status == Code.TIMEOUT or (
-            status == Code.OK and bool(results[0][0][1] & _STATE_PRESENT)
+            status == Code.OK and bool(results[0][0][1] & State.PRESENT)
         )
 
     def _stop_if_cancelled(self, context: Context) -> None:
@@ -237,14 +234,14 @@ class PcscReaders:
 
 def _slots(seen: list[_Status]) -> tuple[Slot, ...]:
     return tuple(
-        Slot(reader, _slot_state(state), bytes(atr), changes=state >> 16 & 0xFFFF)
+        Slot(reader, _slot_state(state), bytes(atr), changes=count(state))
         for reader, state, atr in seen
     )
 
 
 def _slot_state(state: int) -> SlotState:
-    if not state & _STATE_PRESENT:
+    if not state & State.PRESENT:
         return SlotState.EMPTY
-    if state & _STATE_EXCLUSIVE:
+    if state & State.EXCLUSIVE:
         return SlotState.HELD
-    return SlotState.MUTE if state & _STATE_MUTE else SlotState.PRESENT
+    return SlotState.MUTE if state & State.MUTE else SlotState.PRESENT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 from card.errors import (
     CardAbsent,
@@ -46,6 +46,22 @@ class Code(IntEnum):
     RESET_CARD = 0x80100068
     REMOVED_CARD = 0x80100069
     SECURITY_VIOLATION = 0x8010006A
+
+
+class State(IntFlag):
+    """SCARD_STATE_ flags of a reader's event state (pcsc-lite's pcsclite.h)."""
+
+    CHANGED = 0x0002
+    UNKNOWN = 0x0004
+    UNAVAILABLE = 0x0008
+    PRESENT = 0x0020
+    EXCLUSIVE = 0x0080
+    MUTE = 0x0200
+
+
+def count(state: int) -> int:
+    """The insertions and removals that the upper half of an event state counts."""
+    return state >> 16 & 0xFFFF
 
 
 # How a driver says that it does not know a control code. The numbers are those of Windows:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from card.attachment import failure
 from card.errors import CardError, CardMute, CardRemoved, PadRefused, PadSilent, ReaderHeld
-from card.pcsc_codes import UNCONTROLLED, Code
+from card.pcsc_codes import UNCONTROLLED, Code, State, count
 from card.pcsc_context import Context, answered, unsigned, within
 from card.pcsc_transmit import transmit
 
@@ -36,6 +37,7 @@ class PcscConnection:
         self._handle = handle
         self._protocol = protocol
         self._atr = b""
+        self._stay: object | None = None
         self._closed = False
 
     @property
@@ -46,12 +48,22 @@ class PcscConnection:
     def atr(self) -> bytes:
         return self._atr
 
-    def read_atr(self) -> None:
-        """Ask for the ATR, once. Raises as `transmit`."""
-        status, results = answered(self._scard.SCardStatus(self._handle))
-        if status != Code.OK:
+    @property
+    def stay(self) -> object | None:
+        return self._stay
+
+    def look(self) -> None:
+        """Ask once what lies in the reader now: its ATR and the count. Raises as `transmit`."""
+        handle, unaware = self._context.handle or 0, [(self._reader, 0)]
+        status, results = answered(self._scard.SCardGetStatusChange(handle, 0, unaware))
+        if status not in (Code.OK, Code.TIMEOUT):
             raise self._failure(status)
-        self._atr = bytes(results[3])
+        _, state, atr = results[0][0]
+        if not state & State.PRESENT:
+            raise CardRemoved(self._reader)
+        self._atr = bytes(atr)
+        if sys.platform != "darwin":  # of whose count nothing is known
+            self._stay = self._context.daemon, self._reader, count(state)
 
     def transmit(self, command: bytes | bytearray) -> bytes:
         if self._closed:

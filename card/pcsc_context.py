@@ -57,6 +57,7 @@ class Context:
     def __init__(self, scard: ModuleType) -> None:
         self._scard = scard
         self.handle: int | None = None
+        self.daemon = object()  # another one for each that was reached
 
     def call(self, operation: Callable[[int], tuple[int, list[Any]]]) -> tuple[int, list[Any]]:
         """Run `operation` on the context, once more on a fresh one where it proved stale.
@@ -83,6 +84,7 @@ class Context:
             if unsigned(status) != Code.OK:
                 raise failure(unsigned(status))
             self.handle = handle
+            self.daemon = object()
         return self.handle
 
     def release(self) -> None:

@@ -48,6 +48,14 @@ class Connection(Protocol):
     def reader(self) -> str: ...
     @property
     def atr(self) -> bytes: ...
+    @property
+    def stay(self) -> object | None:
+        """Equal for two connections only if the card was not moved in between.
+
+        None where the system does not count insertions and removals.
+        """
+        ...
+
     def transmit(self, command: bytes | bytearray) -> bytes:
         """One command APDU as bytes in, the response APDU out; exactly one exchange, no retries.
 

@@ -40,8 +40,8 @@ def ask_tries(channel: Channel, reference: int) -> int | None:
     return apdu.tries_left(channel.send(Command(Ins.VERIFY, 0x00, reference)).sw)
 
 
-def ask_tries_again(channel: Channel, reference: int, shown: int | None) -> None:
-    """Just before sending: no fewer tries than the person was shown.
+def ask_tries_again(channel: Channel, reference: int, shown: int | None) -> int | None:
+    """The tries just before sending: no fewer than the person was shown.
 
     Raises PinBlocked, PinTriesChanged.
     """
@@ -50,6 +50,7 @@ def ask_tries_again(channel: Channel, reference: int, shown: int | None) -> None
         raise PinBlocked
     if shown is not None and (tries is None or tries < shown):
         raise PinTriesChanged(shown, tries)
+    return tries
 
 
 def send(channel: Channel, reference: int, characters: memoryview, fill: int, size: int) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from card.components import Finding
     from card.desk import Desk, Place
     from card.pkcs11.modules import Module
-    from card.pkcs15.application import Seen
+    from card.seen import Seen
     from client.errors import ClientError
     from client.revocation.check import RevocationCheck
     from screens.findings import ServiceChoice

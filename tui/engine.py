@@ -20,8 +20,8 @@ from tui.worker import Worker
 if TYPE_CHECKING:
     from card.desk import Desk, Place
     from card.pin import Pin
-    from card.pkcs15.application import Seen
     from card.port import Card, Readers, Slot
+    from card.seen import Seen
     from client.port import Challenge, Receipt, Service, ServiceDescription, Session, Verification
     from screens.jobs import Backends, Equipment
     from screens.offers import Transfer
@@ -573,7 +573,7 @@ class Engine:
         """What was read of cards so far; on the worker thread."""
         known = self._seen
         if known is None:
-            from card.pkcs15.application import Seen
+            from card.seen import Seen
 
             self._seen = known = (slots, Seen())
         return known[1]

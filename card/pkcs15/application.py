@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from card.pkcs15.objects import (
     TokenInfo,
 )
 from card.recognition import Kind, applications
+from card.seen import Seen
 
 AIDS = applications(Kind.PKCS15)
 EF_DIR = Path(objects.MF + b"\x2f\x00")
@@ -42,40 +43,8 @@ class Contents:
     key: PrivateKey
     pin: PinObject
     certificate: bytes = field(repr=False)  # DER
+    extended: bool  # length; as it turned out, for a reader may not have it
     place: Path | None = None  # the certificate's file; None where the CDF holds it itself
-
-
-class Seen:
-    """What was read of the cards of one person's run, so that one that comes back is not read anew.
-
-    A card is known again by the end of its certificate, read again each time: its issuer's
-    signature, as no other card has it. The card's own serial number would not do: two cards may
-    carry one, and then a stranger's name would stand above the PIN.
-    """
-
-    def __init__(self) -> None:
-        self._contents: list[Contents] = []
-
-    def recall(self, files: Files, application: Command, atr: bytes) -> Contents | None:
-        """That of the card whose application is selected, where it was kept."""
-        alike = [
-            each
-            for each in self._contents
-            if (each.atr, each.application) == (atr, application) and each.place is not None
-        ]
-        if not alike or alike[-1].place is None:
-            return None
-        try:
-            certificate = files.certificate_again(alike[-1].place, alike[-1].certificate)
-        except (CardDataMalformed, CardDataMissing, CardRefused):
-            return None
-        return next((each for each in alike if each.certificate == certificate), None)
-
-    def keep(self, contents: Contents) -> None:
-        self._contents.append(contents)
-
-    def forget(self) -> None:
-        self._contents.clear()
 
 
 def find(channel: Channel) -> Command:
@@ -112,7 +81,7 @@ def read(
     Raises CardDataMalformed, CardDataMissing naming what a signature lacks, CardRefused, and what
     Channel.send raises.
     """
-    recalled = seen.recall(files, application, atr) if seen else None
+    recalled = _recalled(files, application, atr, seen.contents) if seen else None
     if recalled is not None:
         return recalled
     token = files.read(TOKEN_INFO, "EF.TokenInfo", objects.token_info)
@@ -136,22 +105,43 @@ def read(
     keys = collect(directory.private_keys, "PrKDF", objects.private_keys)
     certificates = collect(directory.certificates, "CDF", objects.certificates)
     key, certificate = _signing_pair(keys, certificates)
-    contents = Contents(
-        place=certificate.path,
+    pin = _pin_of(key, pins)
+    der = certificate.der
+    if certificate.path is not None:
+        der = files.read(certificate.path, "certificate", _whole_certificate, single=True)
+    return Contents(
         atr=atr,
         application=application,
         token=token,
         key=key,
-        pin=_pin_of(key, pins),
-        certificate=(
-            certificate.der
-            if certificate.path is None
-            else files.read(certificate.path, "certificate", _whole_certificate, single=True)
-        ),
+        pin=pin,
+        certificate=der,
+        extended=files.extended,
+        place=certificate.path,
     )
-    if seen is not None:
-        seen.keep(contents)
-    return contents
+
+
+def _recalled(
+    files: Files, application: Command, atr: bytes, known: Iterable[object]
+) -> Contents | None:
+    """That of the card whose application is selected, where it is among the `known`.
+
+    A card is known again by the end of its certificate, read again each time: its issuer's
+    signature, as no other card has it. The card's own serial number would not do: two cards may
+    carry one, and then a stranger's name would stand above the PIN.
+    """
+    alike = [
+        each
+        for each in known
+        if isinstance(each, Contents) and (each.atr, each.application) == (atr, application)
+    ]
+    if not alike or alike[-1].place is None:
+        return None
+    try:
+        certificate = files.certificate_again(alike[-1].place, alike[-1].certificate)
+    except (CardDataMalformed, CardDataMissing, CardRefused):
+        return None
+    return next((each for each in alike if each.certificate == certificate), None)
 
 
 def _select_aid(aid: bytes) -> Command:

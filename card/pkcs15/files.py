@@ -39,6 +39,11 @@ class Files:
         self._certificates: dict[Path, bytes] = {}  # read before their directory names them
         self.left = False  # for another DF than the application's
 
+    @property
+    def extended(self) -> bool:
+        """Extended length works, as far as was tried."""
+        return self._channel.extended
+
     def read(
         self, path: Path, file: str, parse: Callable[[bytes], _Parsed], single: bool = False
     ) -> _Parsed:

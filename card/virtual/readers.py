@@ -247,6 +247,10 @@ class EmbeddedConnection:
     changes: int
     resets: int
 
+    @property
+    def stay(self) -> object:
+        return self.readers, self.changes
+
     def transmit(self, command: bytes | bytearray) -> bytes:
         time.sleep(self.readers.delay)
         return self.readers.exchange(self, bytes(command))

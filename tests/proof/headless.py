@@ -89,6 +89,10 @@ class BrokenConnection:
     def atr(self) -> bytes:
         return self.inner.atr
 
+    @property
+    def stay(self) -> object | None:
+        return self.inner.stay
+
     def transmit(self, command: bytes | bytearray) -> bytes:
         owner = self.owner
         number, owner.sent = owner.sent, owner.sent + 1

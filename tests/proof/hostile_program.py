@@ -28,7 +28,7 @@ from tui.terminal import prepare_environment
 CLEANERS = {  # module: the functions that take something out of a text
     "card.text": ("clean",),
     "card.certificate": ("clean",),
-    "card.pkcs15.card": ("clean",),
+    "card.pkcs15.commands": ("clean",),
     "client.wire": ("clean",),
     "client.address": ("clean",),
     "screens.places": ("clean",),

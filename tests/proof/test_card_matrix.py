@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from card_faults import ETERNAL, READER, Fault, column
@@ -20,6 +20,7 @@ from card.opening import open_card
 from card.pin import Pin
 from card.pin_pad import GET_FEATURE_REQUEST, Feature
 from card.port import Connection, Slot
+from card.seen import Seen
 from card.signing import signing_key
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
@@ -41,6 +42,8 @@ CARDS = {
     "PKCS#15, on the reader's keys": '[key]\ntype = "EC"\n[pin]\npadded = true\n',
     "PIV, on the reader's keys": 'kind = "piv"\n[key]\ntype = "EC"\n',
     "PIV, short, in chains": f'kind = "piv"\n{SHORT}[certificate]\ncompressed = true\n',
+    "PKCS#15, left in since the last binding": "",
+    "PIV, left in since the last binding": 'kind = "piv"\n[key]\ntype = "EC"\n',
 }
 OTHER_PIN = '[pin]\nvalue = "90817263"\n'
 PART = 12  # of so many cells one, in everyday runs
@@ -59,6 +62,8 @@ class Wire:
     pins: int = 0
     buffers: list[bytearray] = field(default_factory=list)
     reader: str = READER
+    stay: object | None = None
+    seen: Seen | None = None
 
     @property
     def atr(self) -> bytes:
@@ -125,6 +130,16 @@ def _refused() -> bytes:
     raise PadRefused(0)
 
 
+def at_hand(good: VirtualCard, kind: str) -> Wire:
+    """The card, in a reader of its kind; where it was left in, it has signed once."""
+    wire = PadWire(good) if "keys" in kind else Wire(good)
+    if "left in" in kind:
+        wire.stay, wire.seen = "since the last binding", Seen()
+        bind(wire)
+        wire.sent = wire.pins = 0
+    return wire
+
+
 def typed(characters: bytes) -> Pin:
     pin = Pin()
     for byte in characters:
@@ -134,7 +149,7 @@ def typed(characters: bytes) -> Pin:
 
 def bind(wire: Wire) -> None:
     """What the wizard does with a card, from its first command to the signature."""
-    card = open_card(wire, READER, accepted={"HPC"})
+    card = open_card(wire, READER, accepted={"HPC"}, seen=wire.seen)
     shown = card.certificate.der
     tries = card.tries_left()
     if tries == 0:
@@ -176,7 +191,7 @@ def complaint(wire: Wire, good: VirtualCard) -> str | None:
         return f"{wire.pins} VERIFY sent, {spent} counted"
     good.tries_left = good.profile.pin.tries_left
     try:
-        bind(type(wire)(good))
+        bind(replace(wire, fault=None, stranger=None, buffers=[]))
     except Exception as error:  # noqa: BLE001 - likewise
         return f"not usable afterwards: {error!r}"
     return None
@@ -191,8 +206,7 @@ def authority() -> Authority:
 @pytest.mark.parametrize("kind", CARDS)
 def test_every_command_meets_every_fault(figures: Figures, authority: Authority, kind: str) -> None:
     good = VirtualCard(Profile.parse(CARDS[kind]), authority)
-    reader = PadWire if "keys" in kind else Wire
-    clean = reader(good)
+    clean = at_hand(good, kind)
     bind(clean)
     commands, faults = clean.sent, column()
     assert clean.pins == 1
@@ -203,7 +217,8 @@ def test_every_command_meets_every_fault(figures: Figures, authority: Authority,
             if not figures.whole and (at + number) % PART:
                 continue
             cells += 1
-            wire = reader(good, fault, at)
+            wire = at_hand(good, kind)
+            wire.fault, wire.at = fault, at
             wrong = complaint(wire, good)
             errors += wire.sent < commands
             if wrong is not None:

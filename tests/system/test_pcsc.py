@@ -29,6 +29,7 @@ from card.opening import open_card
 from card.pcsc import PcscReaders
 from card.pin import Pin
 from card.port import Exchange, Slot, SlotState
+from card.seen import Seen
 from card.virtual import vpcd
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
@@ -209,6 +210,28 @@ def test_a_swapped_card_counts_as_a_change(
         second = readers.slots()
     assert first[0].atr == second[0].atr
     assert first[0].changes != second[0].changes
+
+
+def test_a_card_is_known_where_it_lies_and_only_there(
+    pcscd: Pcscd, readers: PcscReaders, authority: Authority
+) -> None:
+    card, seen = VirtualCard(Profile.parse(EC), authority), Seen()
+
+    def commands() -> int:
+        before = card.transmitted
+        open_card(readers, pcscd.readers[0], seen=seen).close()
+        return card.transmitted - before
+
+    counts = []
+    for _ in range(2):  # a new daemon counts from the beginning
+        pcscd.restart()
+        with inserted(pcscd, card):
+            counts.append(readers.slots()[0].changes)
+            assert commands() > 0
+            assert commands() == 0
+    assert counts[0] == counts[1]
+    with inserted(pcscd, card):
+        assert commands() > 0
 
 
 def test_cancelling_a_wait(readers: PcscReaders) -> None:

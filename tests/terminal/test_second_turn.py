@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from person import Person, at_the_wizard
-from test_interruptions import APDUS_AGAIN
 
 from screens.wizard import Step
 from tui.scenarios import READER
@@ -14,7 +13,7 @@ from tui.scenarios import READER
 pytestmark = pytest.mark.anyio
 
 REBIND = "2"
-APDUS = 15  # of a card that nobody knows (tests/bench/README.md)
+APDUS, APDUS_AGAIN = 15, 6  # of a card that nobody knows, and of one that stayed where it is
 STRANGER = '[certificate]\nholder = "測試員乙"\n'
 
 

@@ -35,8 +35,8 @@ def test_who_waits_for_a_card_has_nothing_of_the_network_and_no_card_in_memory()
         "from screens.language import Language, Words;"
         "words_for('card.absent', {}, Words(Language.ZH))"
     )
-    late = {"httpx", "cryptography", "client.https", "importlib.metadata", "card.pkcs15.card"}
-    assert not loaded & (late | {"smartcard", "card.piv.card", "card.components"})
+    late = {"httpx", "cryptography", "client.https", "importlib.metadata", "card.apdu_card"}
+    assert not loaded & (late | {"smartcard", "card.piv.commands", "card.components"})
 
 
 @pytest.mark.parametrize("module", ["click", "pygments", "httpx._main"])

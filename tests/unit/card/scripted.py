@@ -37,6 +37,7 @@ class ScriptedReaders:
     """card.port.Readers with one reader and one card; it is its own only connection."""
 
     reader = READER
+    stay: object | None = None
 
     def __init__(self, card: VirtualCard) -> None:
         self.card = card

@@ -28,11 +28,9 @@ from card.errors import (
     CertificateUntrusted,
     CertificateUsage,
     KeyUnsupported,
-    PinWrong,
 )
 from card.opening import open_card
 from card.pkcs11.modules import For, Module
-from card.pkcs15.application import Seen
 from card.port import CardCategory, Exchange, PinRules
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
@@ -351,32 +349,6 @@ def test_a_small_rsa_key_is_refused_before_any_pin(authority: Authority) -> None
         signing_key(small)
 
 
-def test_a_card_that_comes_back_is_not_read_anew(make_scripted: MakeScripted) -> None:
-    readers = make_scripted()
-    seen = Seen()
-    first = open_card(readers, READER, seen=seen)
-    read = len(readers.commands)
-    readers.card.reset()
-    again = open_card(readers, READER, seen=seen)
-    # SELECT, SELECT and the end of the certificate, the tries
-    assert [c[1] for c in readers.commands[read:]] == [0xA4, 0xA4, 0xB0, 0x20]
-    assert again.certificate == first.certificate
-    assert again.sign(pin_of(b"Test-123"), MESSAGE, again.tries_left()).algorithm == "ES256"
-    signing = [0xA4, 0x20, 0x20, 0x22, 0x2A, 0xA4]
-    assert [c[1] for c in readers.commands[read + 4 :]] == signing
-    seen.forget()
-    before = len(readers.commands)
-    open_card(readers, READER, seen=seen)
-    assert len(readers.commands) - before == read
-
-
-def test_another_card_is_never_taken_for_one_that_was_seen(make_scripted: MakeScripted) -> None:
-    seen = Seen()
-    for serial, holder in (("TEST01", "測試員甲"), ("TEST02", "測試員乙")):
-        toml = f'serial = "{serial}"\n[certificate]\nholder = "{holder}"\n{EC}'
-        assert open_card(make_scripted(toml), READER, seen=seen).certificate.holder == holder
-
-
 def test_tries_are_asked_for_in_the_application_s_own_folder(make_scripted: MakeScripted) -> None:
     """A reference in VERIFY means another PIN in another folder, and reading may have led there."""
     readers = make_scripted()
@@ -401,55 +373,3 @@ def test_tries_are_asked_for_in_the_application_s_own_folder(make_scripted: Make
     assert readers.commands[-2:] == [readers.commands[0], b"\x00\x20\x00\x81"]
     assert card.tries_left() == 3
     assert card.sign(pin_of(b"Test-123"), MESSAGE, 3).algorithm == "ES256"
-
-
-def test_one_serial_number_on_two_cards_shows_nobody_else_s_name(
-    make_scripted: MakeScripted,
-) -> None:
-    seen = Seen()
-    cards = [
-        make_scripted(f'serial = "TEST01"\n[certificate]\nholder = "{holder}"\n{EC}')
-        for holder in ("測試員甲", "測試員乙")
-    ]
-    counts = []
-    for readers, holder in zip([*cards, *cards], ["測試員甲", "測試員乙"] * 2, strict=True):
-        readers.card.reset()
-        before = len(readers.commands)
-        assert open_card(readers, READER, seen=seen).certificate.holder == holder
-        counts.append(len(readers.commands) - before)
-    # The second card's certificate is read once; each is known when it comes back.
-    assert counts == [9, 10, 5, 4]
-
-
-@pytest.mark.parametrize(("extended", "budget"), [("true", 16), ("false", 19)])
-def test_a_second_card_of_the_same_make_stays_within_the_budget(
-    authority: Authority, extended: str, budget: int
-) -> None:
-    seen = Seen()
-    for _ in range(2):
-        profile = Profile.parse(f"extended_length = {extended}")
-        readers = ScriptedReaders(VirtualCard(profile, authority))
-        card = open_card(readers, READER, seen=seen)
-        card.sign(pin_of(b"Test-123"), MESSAGE, card.tries_left())
-        assert len(readers.commands) <= budget
-
-
-def test_a_certificate_that_was_renewed_is_read_anew(make_scripted: MakeScripted) -> None:
-    seen = Seen()
-    toml = "[certificate]\nnot_after = -1\n" + EC
-    with pytest.raises(CertificateExpired):
-        open_card(make_scripted(toml), READER, seen=seen)
-    assert open_card(make_scripted(), READER, seen=seen).certificate.holder == "測試員甲"
-
-
-def test_after_a_wrong_pin_a_binding_takes_six_commands(make_scripted: MakeScripted) -> None:
-    """The tries stand in the answer to VERIFY; they are asked again before the next one."""
-    readers = make_scripted()
-    card = open_card(readers, READER)
-    with pytest.raises(PinWrong):
-        card.sign(pin_of(b"wrong-99"), MESSAGE, card.tries_left())
-    before = len(readers.commands)
-    card.sign(pin_of(b"Test-123"), MESSAGE, card.tries_left())
-    assert [c[1] for c in readers.commands[before:]] == [0xA4, 0x20, 0x20, 0x22, 0x2A, 0xA4]
-    assert card.tries_left() == 3  # asked: the card says nothing of its tries after the right one
-    assert readers.verifies == 2
