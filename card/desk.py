@@ -20,7 +20,6 @@ from card.errors import (
     CardModuleMissing,
     CardMute,
     CardUnknown,
-    CertificateError,
     ModuleError,
     ReaderHeld,
 )
@@ -177,6 +176,4 @@ def _kind_in(error: CardError) -> Kind | None:
             return Kind.UNKNOWN
         case CardMute():
             return Kind.MUTE
-        case CertificateError(category=CardCategory.HPC | CardCategory.HOP as category):
-            return Kind(category)
     return Kind(error.kind) if error.kind else None

@@ -408,8 +408,6 @@ class KeyUnsupported(CardError):
 class CertificateError(CardError):
     """The certificate on the card cannot be used. Raised before any PIN."""
 
-    category = ""  # of the card, where its certificate could be read that far
-
 
 class CertificateMalformed(CertificateError):
     """Not strict DER, or a field that cannot be parsed."""

@@ -31,7 +31,7 @@ from card.errors import (
 from card.pkcs15 import application
 from card.pkcs15.commands import Pkcs15Commands
 from card.pkcs15.files import Files
-from card.port import Card, Connection, HolderCertificate, PadUse, Readers, Tracer
+from card.port import Card, CardCategory, Connection, HolderCertificate, PadUse, Readers, Tracer
 from card.recognition import Kind
 from card.seen import Seen, Stay
 from card.signing import SigningKey, signing_key
@@ -177,11 +177,11 @@ def _commands(channel: Channel, contents: Contents, key: SigningKey) -> Commands
 
 @contextmanager
 def _known_as(kind: Kind) -> Iterator[None]:
-    """What is wrong with the card's contents is wrong with a card of this kind."""
+    """What is wrong with the card's contents is wrong with a card of this kind, or a closer one."""
     try:
         yield
     except (CardDataMalformed, CardDataMissing, CertificateError, KeyUnsupported) as error:
-        error.kind = kind
+        error.kind = error.kind or kind
         raise
 
 
@@ -198,7 +198,8 @@ def _judged(
         certificate.check(holder, now)
         certificate.trust(holder, anchors, now)
     except CertificateError as error:
-        error.category = holder.category
+        if holder.category in (CardCategory.HPC, CardCategory.HOP):
+            error.kind = Kind(holder.category)
         raise
     return holder
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 
+from card import verify
 from card.errors import (
     CardError,
     CardRemoved,
     KeyUnsupported,
     PadRefused,
     PinBlocked,
-    PinCharacters,
-    PinLength,
     PinTriesChanged,
 )
 from card.pin import CAPACITY, Pin
@@ -27,7 +26,6 @@ from card.text import clean
 CKF_PROTECTED_AUTHENTICATION_PATH = 0x00000100
 CKF_USER_PIN_FINAL_TRY = 0x00020000
 CKF_USER_PIN_LOCKED = 0x00040000
-PRINTABLE = bytes(range(0x21, 0x7F))  # ASCII without the space
 LABEL_COLUMNS = 32
 
 CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS = 0x0001, 0x0040
@@ -119,7 +117,7 @@ class Pkcs11Card:
                 reply = helper.ask(self._request(message, logged_in=True))
         else:
             with pin.spend() as characters:
-                self._check(pin)
+                verify.check(pin, self.pin_rules, verify.PRINTABLE)
                 self._ask_tries_again(tries_shown)
                 # From here on nothing is asked twice: the PIN may have reached the card.
                 reply = self._token.helper.ask(self._request(message), characters)
@@ -152,14 +150,6 @@ class Pkcs11Card:
                 raise CardRemoved(self.reader)
             self._token = again
         return self._token
-
-    def _check(self, pin: Pin) -> None:
-        """Refuse what cannot be this card's PIN before the card counts it."""
-        rules = self.pin_rules
-        if not rules.minimum <= len(pin) <= rules.maximum:
-            raise PinLength(rules.minimum, rules.maximum)
-        if not pin.matches(PRINTABLE):
-            raise PinCharacters
 
     def _request(self, message: bytes, *, logged_in: bool = False) -> wire.Sign:
         if self._hashes:
