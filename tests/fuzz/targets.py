@@ -111,6 +111,7 @@ class Tape:
     answers: Iterator[bytes]
     atr: bytes
     reader: str = READER
+    stay: object | None = None
     sent: int = 0
     pins: int = 0
     buffers: list[bytearray] = field(default_factory=list)

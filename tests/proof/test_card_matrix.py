@@ -15,7 +15,7 @@ import pytest
 from card_faults import ETERNAL, READER, Fault, column
 from figures import Figures
 
-from card.errors import CardError, PadRefused
+from card.errors import CardError, PadRefused, PinTriesChanged
 from card.opening import open_card
 from card.pin import Pin
 from card.pin_pad import GET_FEATURE_REQUEST, Feature
@@ -190,8 +190,12 @@ def complaint(wire: Wire, good: VirtualCard) -> str | None:
     if wire.pins > 1 or spent > 1:
         return f"{wire.pins} VERIFY sent, {spent} counted"
     good.tries_left = good.profile.pin.tries_left
+    again = replace(wire, fault=None, stranger=None, buffers=[])
     try:
-        bind(replace(wire, fault=None, stranger=None, buffers=[]))
+        try:
+            bind(again)
+        except PinTriesChanged:  # the fault told more; nothing was sent, and it is asked for again
+            bind(again)
     except Exception as error:  # noqa: BLE001 - likewise
         return f"not usable afterwards: {error!r}"
     return None

@@ -21,6 +21,7 @@ class Answers:
 
     reader = "Scripted 00 00"
     atr = b""
+    stay = None
 
     def __init__(self, *answers: str) -> None:
         self.answers = [bytes.fromhex(answer) for answer in answers]
