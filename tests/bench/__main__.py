@@ -15,6 +15,7 @@ import counts
 import download
 import first_frame
 import passthrough
+import plug
 import progress
 import waiting
 from figure import Figure, as_json, as_table
@@ -32,6 +33,7 @@ MEASUREMENTS = {
     "progress": progress.measure,
     "memory": waiting.memories,
     "insertion": waiting.insertion,
+    "plug": plug.measure,
     "counts": counts.measure,
     "minute": waiting.minute,
     "apdus": alone(apdus.measure),

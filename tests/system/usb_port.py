@@ -12,7 +12,7 @@ import plistlib
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pad_reader
@@ -79,22 +79,30 @@ def _libudev(folder: Path, port: int) -> Path:
     return target
 
 
-@pytest.fixture
-def usb_port(pcscd_home: Pcscd, tmp_path: Path) -> Iterator[UsbPort]:
-    """A running pcscd without any reader, whose one USB port is this."""
-    if not pcscd_home.private:
-        pytest.skip("needs a mount namespace: pcscd's folder of drivers is compiled in")
-    pcscd_home.stop()
-    folder = tmp_path / "usb"
+@contextmanager
+def pcscd_with_a_port(pcscd: Pcscd, folder: Path) -> Iterator[UsbPort]:
+    """A running pcscd without any reader, whose one USB port is this; `folder` is new, for it.
+
+    The daemon is not running after that, and as it was.
+    """
+    pcscd.stop()
     folder.mkdir(mode=0o755)
-    before = pcscd_home.ports
+    before = pcscd.ports
     port = free_pair()
-    pcscd_home.ports = (port, port + 1)
-    pcscd_home.bundles, pcscd_home.preload = _bundle(folder), _libudev(folder, port)
+    pcscd.ports = (port, port + 1)
+    pcscd.bundles, pcscd.preload = _bundle(folder), _libudev(folder, port)
     try:
-        with closing(UsbPort(pcscd_home, folder)) as made:
-            pcscd_home.start(readers=False)
+        with closing(UsbPort(pcscd, folder)) as made:
+            pcscd.start(readers=False)
             yield made
     finally:
-        pcscd_home.stop()
-        pcscd_home.ports, pcscd_home.bundles, pcscd_home.preload = before, None, None
+        pcscd.stop()
+        pcscd.ports, pcscd.bundles, pcscd.preload = before, None, None
+
+
+@pytest.fixture
+def usb_port(pcscd_home: Pcscd, tmp_path: Path) -> Iterator[UsbPort]:
+    if not pcscd_home.private:
+        pytest.skip("needs a mount namespace: pcscd's folder of drivers is compiled in")
+    with pcscd_with_a_port(pcscd_home, tmp_path / "usb") as port:
+        yield port
