@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from figure import Figure
+from parts import opensc_configuration
 from pcscd import Pcscd, wait_until
 
 from card.errors import PinWrong
@@ -65,10 +66,7 @@ def opensc_environment(
 ) -> dict[str, str]:
     """`environment` for OpenSC's programs: a driver for this card, and nothing cached."""
     configuration = folder / "opensc.conf"
-    configuration.write_text(
-        f'app default {{ card_atr {card.atr.hex(":")} {{ driver = "MaskTech"; }} '
-        "framework pkcs15 { use_file_caching = no; } }"
-    )
+    configuration.write_text(opensc_configuration(card))
     return {**environment, "HOME": str(folder), "OPENSC_CONF": str(configuration)}
 
 

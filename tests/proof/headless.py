@@ -21,13 +21,22 @@ from card.pin import Pin
 from card.port import Connection, Readers, Slot
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
+from card.virtual.pad import VirtualPad
 from card.virtual.profile import Profile
-from card.virtual.readers import EmbeddedReaders
+from card.virtual.readers import EmbeddedConnection, EmbeddedReaders
 from client.https import HttpsService
 from client.port import Service
 from client.purpose import Purpose
 from screens.troubleshooting.catalogue import entry
-from screens.wizard import Step, Wizard, last_try_open, pin_allowed
+from screens.wizard import (
+    Step,
+    Wizard,
+    keyboard_instead,
+    last_try_open,
+    on_pad,
+    pad_allowed,
+    pin_allowed,
+)
 from tui.demo import DemoBackends
 from tui.engine import Engine
 from tui.scenarios import READER, SCENARIOS
@@ -46,14 +55,20 @@ class Stuck(Exception):
 
 @dataclass
 class Breaker:
-    """card.port.Readers over the embedded ones: from command `at` on, what `change` makes of it."""
+    """card.port.Readers over the embedded ones: from command `at` on, what `change` makes of it.
+
+    With `keys` a control code of the reader is a command, too; what a reader without any says to
+    one is no answer that could break. `open`: connections that were not let go of.
+    """
 
     embedded: EmbeddedReaders
+    keys: bool = False
     at: int = -1
     change: Change | None = None
     lost: bool = False
     lasting: bool = False
     sent: int = 0
+    open: int = 0
 
     def slots(self) -> tuple[Slot, ...]:
         return self.embedded.slots()
@@ -68,7 +83,9 @@ class Breaker:
         self.embedded.cancel()
 
     def connect(self, reader: str) -> Connection:
-        return BrokenConnection(self, self.embedded.connect(reader))
+        connection = BrokenConnection(self, self.embedded.connect(reader))
+        self.open += 1
+        return connection
 
     def close(self) -> None:
         self.embedded.close()
@@ -79,7 +96,8 @@ class BrokenConnection:
     """One connection of a Breaker's."""
 
     owner: Breaker
-    inner: Connection
+    inner: EmbeddedConnection
+    closed: bool = False
 
     @property
     def reader(self) -> str:
@@ -94,12 +112,20 @@ class BrokenConnection:
         return self.inner.stay
 
     def transmit(self, command: bytes | bytearray) -> bytes:
+        return self._through(lambda: self.inner.transmit(command))
+
+    def control(self, code: int, data: bytes) -> bytes:
+        if not self.owner.keys:
+            return self.inner.control(code, data)
+        return self._through(lambda: self.inner.control(code, data))
+
+    def _through(self, ask: Callable[[], bytes]) -> bytes:
         owner = self.owner
         number, owner.sent = owner.sent, owner.sent + 1
         hit = number == owner.at or (owner.lasting and number > owner.at >= 0)
         if owner.change is None or not hit:
-            return self.inner.transmit(command)
-        changed = owner.change(b"\x6f\x00" if owner.lost else self.inner.transmit(command))
+            return ask()
+        changed = owner.change(b"\x6f\x00" if owner.lost else ask())
         if isinstance(changed, CardError):
             raise changed
         return changed
@@ -110,6 +136,8 @@ class BrokenConnection:
             yield
 
     def close(self) -> None:
+        self.owner.open -= not self.closed
+        self.closed = True
         self.inner.close()
 
 
@@ -147,13 +175,17 @@ class Parts(DemoBackends):
 
 @dataclass
 class Desk:
-    """One card in one reader, one service; used for cell after cell."""
+    """One card in one reader, one service; used for cell after cell.
+
+    `keys`: the reader has keys of its own, and somebody who enters the card's PIN there.
+    """
 
     database: Path
     url: str
     ca: Path
     card: VirtualCard
     timeout: float = 10.0
+    keys: bool = False
     breaker: Breaker = field(init=False)
 
     def __post_init__(self) -> None:
@@ -163,7 +195,10 @@ class Desk:
         """The card in its reader, with all its tries."""
         self.card.reset()
         self.card.tries_left = self.card.profile.pin.tries_left
-        self.breaker = Breaker(EmbeddedReaders({READER: self.card}))
+        readers = EmbeddedReaders({READER: self.card})
+        if self.keys:
+            readers.plug(READER, VirtualPad(self.card.profile.pin.value))
+        self.breaker = Breaker(readers, self.keys)
 
     def fresh(self) -> None:
         """A new day: the card, and the service's bindings, as they were in the beginning."""
@@ -207,13 +242,16 @@ class Desk:
 
 
 class Person:
-    """Drives one engine; `pins` counts how often Enter was pressed on a PIN."""
+    """Drives one engine; `pins` counts how often Enter was pressed on a PIN.
+
+    `entries`: of these, how often for an entry on the reader's keys.
+    """
 
     def __init__(self, desk: Desk, purpose: Purpose) -> None:
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._desk = desk
         self._purpose = purpose
-        self.pins = 0
+        self.pins = self.entries = 0
         self.codes: list[str] = []
         self.moved: Callable[[Wizard], None] = lambda _: None
         self._parts = Parts(desk)
@@ -225,7 +263,8 @@ class Person:
 
     def _changed(self, old: Wizard, new: Wizard) -> None:
         if new.failure is not None and new.failure is not old.failure:
-            entry(new.failure.code)  # KeyError: a failure that nobody could explain
+            explained = entry(new.failure.code)  # KeyError: a failure that nobody could explain
+            assert explained.steps, f"no steps for {new.failure.code}"
             self.codes.append(new.failure.code)
         self.moved(new)
 
@@ -259,6 +298,8 @@ class Person:
                 engine.choose_reader(READER)
             case Step.CARD if now.card is not None and not now.card_gone and now.failure is None:
                 engine.confirm_card(ACCOUNT if self._purpose is Purpose.REBIND else "")
+            case Step.PIN if on_pad(now) and keyboard_instead(now) and _keys_refused(now):
+                engine.change_keys()  # F4, as the remedy says
             case Step.PIN if last_try_open(now):
                 engine.confirm_last_try()
             case Step.PIN if pin_allowed(now):
@@ -269,6 +310,10 @@ class Person:
                 engine.secret(pin)
                 self.settle()
                 assert len(pin) == 0
+            case Step.PIN if pad_allowed(now):
+                self.pins += 1
+                self.entries += 1
+                engine.enter_on_pad()
             case Step.FORM if not now.undecided:
                 engine.submit(
                     {
@@ -316,6 +361,10 @@ class Person:
         self.engine.end()
         self.engine.let_go(PATIENCE)
         self._parts.close()
+
+
+def _keys_refused(wizard: Wizard) -> bool:
+    return wizard.failure is not None and wizard.failure.code == "card.pad.refused"
 
 
 def new_card(authority: Authority, toml: str = "") -> VirtualCard:

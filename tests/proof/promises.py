@@ -63,6 +63,13 @@ PROMISES = (
     Promise("card", "every command to a card × every fault", "card faults", "cells", 33_000),
     Promise("card", "another card answers from any command on", "card swapped", "cells", 140),
     Promise("card", "the wizard at broken cards", "wizard at broken cards", "cells", 2_400),
+    Promise(
+        "card",
+        "… with the PIN on the reader's keys",
+        "wizard at broken cards, the reader's keys",
+        "cells",
+        11_000,
+    ),
     Promise("service", "every request × every trouble", "service troubles", "cells", 2_700),
     Promise("kills", "the program killed at any moment", "program killed", "cells", 110),
     Promise("kills", "the service killed at any statement", "service killed", "cells", 80),

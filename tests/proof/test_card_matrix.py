@@ -6,6 +6,7 @@ counts at most one VERIFY; nothing of the PIN is left; and the same card, good a
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,23 +16,21 @@ import pytest
 from card_faults import ETERNAL, READER, Fault, column
 from figures import Figures
 
-from card.errors import CardError, PadRefused, PinTriesChanged
+from card.errors import CardError, PinTriesChanged
 from card.opening import open_card
 from card.pin import Pin
-from card.pin_pad import GET_FEATURE_REQUEST, Feature
 from card.port import Connection, Slot
 from card.seen import Seen
 from card.signing import signing_key
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
+from card.virtual.pad import VERIFY_CODE, VirtualPad
 from card.virtual.profile import Profile
 from screens.language import Language, Words
 from screens.troubleshooting.catalogue import entry
 from screens.troubleshooting.remedy import words_for
 
 MESSAGE = b"m" * 64
-PAD_CODE = bytes.fromhex("42330006")
-PIN_VERIFY_HEAD = 19  # bytes before the command in PIN_VERIFY (PC/SC part 10, §2.5.2)
 SECONDS = 20.0  # for one cell; a limit that a hang would reach
 SHORT = "extended_length = false\nresponse_limit = 256\n"
 CARDS = {
@@ -113,21 +112,13 @@ class Wire:
 class PadWire(Wire):
     """The same with a reader that has keys of its own (PC/SC part 10): there the PIN is entered."""
 
+    entries: int = 0
+
     def control(self, code: int, data: bytes) -> bytes:
-        if code == GET_FEATURE_REQUEST:
-            return self.through(lambda _: bytes((Feature.VERIFY_PIN_DIRECT, 4)) + PAD_CODE)
-        if code != int.from_bytes(PAD_CODE, "big"):
-            return self.through(lambda _: _refused())
-        command = bytearray(data[PIN_VERIFY_HEAD:])
-        pin = self.card.profile.pin.value
-        command[5 : 5 + len(pin)] = pin
-        self.pins += 1
-        return self.through(lambda card: card.transmit(bytes(command)))
-
-
-def _refused() -> bytes:
-    """A driver that does not know the control code."""
-    raise PadRefused(0)
+        pad = VirtualPad(self.card.profile.pin.value)
+        self.entries += code == VERIFY_CODE
+        self.pins += code == VERIFY_CODE
+        return self.through(lambda card: pad.control(card, code, data, threading.Event()))
 
 
 def at_hand(good: VirtualCard, kind: str) -> Wire:
@@ -214,6 +205,7 @@ def test_every_command_meets_every_fault(figures: Figures, authority: Authority,
     bind(clean)
     commands, faults = clean.sent, column()
     assert clean.pins == 1
+    assert not isinstance(clean, PadWire) or clean.entries == 1
     cells = errors = 0
     misses: list[str] = []
     for at in range(commands):

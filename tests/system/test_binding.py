@@ -22,11 +22,11 @@ from parts import (
 )
 from pcscd import Pcscd
 from terminal import Terminal
+from wizard_walk import HOLDER, to_the_pin
 
 from screens.language import Language, Words
 
 MOST_APDUS = 24  # for one binding, from the first SELECT to the last
-HOLDER = "測試員甲"
 CARD_OF = "SELECT card FROM bindings JOIN accounts ON id = account_id WHERE account = ?"
 FORM = (
     "wang.test",
@@ -43,25 +43,6 @@ FORM = (
 def wizard(pcscd: Pcscd, sandbox: Service, language: Language, trace_file: Path) -> Terminal:
     command = [HCA_BIND, "--lang", "zh" if language is Language.ZH else "en", *sandbox.options]
     return Terminal([*command, "--trace", str(trace_file)], pcscd.environment)
-
-
-def to_the_pin(screen: Terminal, _: Words, choice: str) -> None:
-    """From the welcome screen through components, reader and card, as the manual's steps 1 to 3."""
-    screen.until(_("What would you like to do?"))
-    screen.type(choice)
-    screen.until(_("Everything is there. Press Enter to go on."))
-    screen.press("enter")
-    screen.until(_("Your card is there."))
-    screen.press("enter")
-    screen.until(_("Which category of card is it?"))
-    assert screen.shows(HOLDER)
-    assert screen.shows("醫事憑證管理中心")
-    screen.type("1")
-    if choice == "2":
-        screen.until(_("Bind it to which account? (your account name)"))
-        screen.type(ACCOUNT)
-        screen.press("enter")
-    screen.until(_("Your card's PIN, then Enter:"))
 
 
 def prove(screen: Terminal, _: Words, sandbox: Service) -> None:
@@ -102,7 +83,7 @@ def test_a_new_account(
         card_process(pcscd, authority_folder),
         wizard(pcscd, sandbox, language, file) as screen,
     ):
-        to_the_pin(screen, _, "1")
+        to_the_pin(screen, _)
         prove(screen, _, sandbox)
         screen.until(_("Your account application. * must be filled in."))
         for text in (account, *FORM[1:]):

@@ -17,6 +17,7 @@ from kiosk import ACCOUNT, LEFT, Kiosk, Place, _, place
 from parts import Service, card_in_reader
 from pcscd import Pcscd
 from terminal import Terminal
+from wizard_walk import to_the_pin
 
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
@@ -45,21 +46,13 @@ def marked_card(authority_folder: Path) -> VirtualCard:
     return VirtualCard(Profile.parse(profile), Authority.load_or_create(authority_folder))
 
 
-def to_the_pin(kiosk: Kiosk) -> None:
-    screen = kiosk.screen
-    screen.type("1")
-    screen.until(_("Everything is there. Press Enter to go on."))
-    screen.press("enter")
-    screen.until(_("Your card is there."))
-    screen.press("enter")
-    screen.until(_("Which category of card is it?"))
-    screen.type("1")
-    screen.until(_("Your card's PIN, then Enter:"))
+def at_the_pin(kiosk: Kiosk) -> None:
+    to_the_pin(kiosk.screen, _, holder=MARKS["holder"])
 
 
 def to_the_form(kiosk: Kiosk) -> None:
     screen = kiosk.screen
-    to_the_pin(kiosk)
+    at_the_pin(kiosk)
     screen.type(PIN)
     screen.press("enter")
     screen.until(_("Verified"))
@@ -237,7 +230,7 @@ def test_the_first_screen_is_quiet(place: Place) -> None:
         assert kiosk.child == child
 
 
-@pytest.mark.parametrize("at", [to_the_pin, to_the_form], ids=["pin", "form"])
+@pytest.mark.parametrize("at", [at_the_pin, to_the_form], ids=["pin", "form"])
 def test_the_card_taken_out(place: Place, pcscd: Pcscd, authority_folder: Path, at: object) -> None:
     assert callable(at)
     with place.kiosk() as kiosk:
@@ -312,7 +305,7 @@ def test_the_administrators_exit(place: Place, pcscd: Pcscd, authority_folder: P
         card_in_reader(pcscd, card),
     ):
         screen = kiosk.screen
-        to_the_pin(kiosk)
+        at_the_pin(kiosk)
         for _wrong in range(3):
             screen.press("ctrl+]")
             screen.until(_("The administrator's secret, then Enter:"))

@@ -18,7 +18,7 @@ from parts import HCA_BIND, Service, card_in_reader, pins_sent, trace
 from pcscd import DEADLINE
 from residue import in_memory
 from terminal import Terminal
-from test_binding import HOLDER
+from wizard_walk import HOLDER, to_the_pin
 
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
@@ -42,18 +42,6 @@ def card(pad_reader: PadReader, authority_folder: Path) -> Iterator[VirtualCard]
         yield made
 
 
-def to_the_pin(screen: Terminal, _: Words, *, asks: str) -> None:
-    screen.until(_("What would you like to do?"))
-    screen.type("1")
-    screen.until(_("Everything is there. Press Enter to go on."))
-    screen.press("enter")
-    screen.until(_("Your card is there."))
-    screen.press("enter")
-    screen.until(_("Which category of card is it?"))
-    screen.type("1")
-    screen.until(asks)
-
-
 @pytest.mark.parametrize("language", Language)
 def test_the_wizard(
     pad_reader: PadReader, card: VirtualCard, sandbox: Service, tmp_path: Path, language: Language
@@ -61,7 +49,7 @@ def test_the_wizard(
     _ = Words(language)
     file = tmp_path / "trace"
     command = [HCA_BIND, "--lang", "zh" if language is Language.ZH else "en", *sandbox.options]
-    asks = _("The PIN is typed on the reader's own keys, not here. Enter starts it.")
+    asks = "The PIN is typed on the reader's own keys, not here. Enter starts it."
     typing = _("Now type the PIN on the reader, then press its green key (OK).")
     with Terminal(
         [*command, "--trace", str(file)], pad_reader.pcscd.environment, size=(60, 20)

@@ -22,7 +22,7 @@ from parts import ACCOUNT, HCA_BIND, PASSWORD, PIN, Service, pins_sent, trace
 from pcscd import DEADLINE
 from sshd import Forward, host
 from terminal import Terminal
-from test_binding import FORM, HOLDER, MOST_APDUS, prove, receipt_on, to_the_pin
+from test_binding import FORM, MOST_APDUS, prove, receipt_on
 from test_pcsc_daemon import peer
 from thin_client import (
     BREAK,
@@ -39,6 +39,7 @@ from thin_client import (
     reconnected,
     user,
 )
+from wizard_walk import HOLDER, to_the_pin
 
 from card.pcsc_daemon import VARIABLE, library_protocol
 from screens.language import Language, Words
@@ -102,7 +103,7 @@ def test_a_new_account_with_dash(client: ThinClient, sandbox: Service, tmp_path:
         (socket,) = client.sockets
         assert socket.stat().st_mode & 0o777 == 0o600
         assert socket.parent.stat().st_mode & 0o777 == 0o700
-        to_the_pin(screen, _, "1")
+        to_the_pin(screen, _)
         prove(screen, _, sandbox)
         form(screen, FORM[0])
         receipt = send(screen)

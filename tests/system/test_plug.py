@@ -14,9 +14,9 @@ import pytest
 from parts import HCA_BIND, Service, card_in_reader, pins_sent, trace
 from pcscd import DEADLINE, wait_until
 from terminal import Terminal
-from test_binding import HOLDER
 from test_pcsc import Waiting
 from usb_port import UsbPort, usb_port
+from wizard_walk import HOLDER
 
 from card.errors import ReaderGone
 from card.opening import open_card

@@ -22,7 +22,7 @@ from residue import forms, found_in, in_files, in_memory, memory
 from softhsm import MODULE, SoftToken
 from softhsm import PIN as SOFT_PIN
 from terminal import BETWEEN_KEYS, DEADLINE, Terminal
-from test_binding import to_the_pin
+from wizard_walk import to_the_pin
 
 from card.virtual.authority import Authority
 from screens.language import Language, Words
@@ -185,7 +185,7 @@ def test_no_copy_is_left_below_the_program(
 
 def at_the_pin(screen: Terminal) -> int:
     """The wizard's process; what the screen shows is in its memory, so the search works."""
-    to_the_pin(screen, _, "1")
+    to_the_pin(screen, _)
     pid = screen.process.pid
     holder = {code: "測試員甲".encode(code) for code in ("utf-8", "utf-16-le")}
     assert found_in(memory(pid), holder)
