@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,7 +13,6 @@ from card.errors import (
     CertificateExpired,
     CertificateMalformed,
     CertificateNotYetValid,
-    CertificateUntrusted,
     CertificateUsage,
 )
 from card.port import CardCategory, HolderCertificate
@@ -27,8 +26,6 @@ NAME_COLUMNS = 40
 # The contents of the OID 2.16.886.1.100.2.1, as they stand in the certificate (GRCA profile).
 SUBJECT_TYPE = bytes.fromhex("60867601640201")
 SUBJECT_DIRECTORY_ATTRIBUTES = "2.5.29.9"  # RFC 5280 §4.2.1.8
-ISSUER = "醫事憑證管理中心"  # the OU, in every generation seen
-HCA = frozenset({CardCategory.HPC, CardCategory.HOP})
 
 
 @contextmanager
@@ -57,7 +54,7 @@ def read(der: bytes) -> HolderCertificate:
     """What the wizard shows of a certificate. Raises CertificateMalformed."""
     from cryptography.x509.oid import NameOID
 
-    certificate = _load(der)
+    certificate = load(der)
     with strictly():
         subject, issuer = certificate.subject, certificate.issuer
         holder = _name(subject, NameOID.COMMON_NAME) or _name(subject, NameOID.ORGANIZATION_NAME)
@@ -85,50 +82,15 @@ def check(certificate: HolderCertificate, now: datetime) -> None:
         raise CertificateNotYetValid(certificate.not_before.date().isoformat())
     try:
         with strictly():
-            usage = _load(certificate.der).extensions.get_extension_for_class(x509.KeyUsage).value
+            usage = load(certificate.der).extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return  # RFC 5280 §4.2.1.3: without the extension every use is allowed
     if not usage.digital_signature:
         raise CertificateUsage
 
 
-def trust(
-    certificate: HolderCertificate, anchors: Collection[x509.Certificate], now: datetime
-) -> None:
-    """Whether a card that says it is HCA's names HCA as its issuer, and an anchor issued it.
-
-    `anchors`: the issuing CAs' certificates; without any, the service alone judges the chain.
-    Raises CertificateUntrusted, CertificateMalformed.
-    """
-    if certificate.category in HCA and ISSUER not in certificate.issuer:
-        raise CertificateUntrusted(certificate.issuer)
-    leaf = _load(certificate.der)
-    if anchors and not any(_issued(leaf, anchor, now) for anchor in anchors):
-        raise CertificateUntrusted(certificate.issuer)
-
-
-def anchors_in(pem: bytes) -> tuple[x509.Certificate, ...]:
-    """The CA certificates of a PEM file. Raises CertificateMalformed."""
-    from cryptography import x509
-
-    with strictly():
-        return tuple(x509.load_pem_x509_certificates(pem))
-
-
-def _issued(leaf: x509.Certificate, anchor: x509.Certificate, now: datetime) -> bool:
-    """Name, signature, and an anchor that is a CA and valid today (RFC 5280 §6.1.3)."""
-    from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
-
-    try:
-        leaf.verify_directly_issued_by(anchor)
-        constraints = anchor.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
-        return False
-    return constraints.ca and anchor.not_valid_before_utc <= now <= anchor.not_valid_after_utc
-
-
-def _load(der: bytes) -> x509.Certificate:
+def load(der: bytes) -> x509.Certificate:
+    """Raises CertificateMalformed."""
     from cryptography import x509
 
     with strictly():

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from card import certificate, pin_pad, recognition
+from card import pin_pad, recognition
 from card.apdu_card import ApduCard, Commands
 from card.atr import capabilities
 from card.channel import Channel
@@ -19,7 +18,6 @@ from card.errors import (
     CardError,
     CardIsMoica,
     CardIsNhi,
-    CardKindRefused,
     CardModuleMissing,
     CardUnknown,
     CertificateError,
@@ -31,10 +29,11 @@ from card.errors import (
 from card.pkcs15 import application
 from card.pkcs15.commands import Pkcs15Commands
 from card.pkcs15.files import Files
-from card.port import Card, CardCategory, Connection, HolderCertificate, PadUse, Readers, Tracer
+from card.port import Card, Connection, PadUse, Readers, Tracer
 from card.recognition import Kind
 from card.seen import Seen, Stay
 from card.signing import SigningKey, signing_key
+from card.trust import Judge
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
 MODULE_SECONDS = 60  # for one call of a PKCS#11 module; a slow link and a slow card need some
 
 Modules = Callable[[], "Collection[Module]"]
-Judge = Callable[[bytes], HolderCertificate]  # of a certificate in DER
 
 
 def open_card(
@@ -72,7 +70,7 @@ def open_card(
     CardDataMissing, CertificateError, KeyUnsupported, CardRefused, and what connecting and
     transmitting raise; the connection is closed then.
     """
-    judge = partial(_judged, accepted=accepted, anchors=anchors)
+    judge = Judge(accepted, anchors)
     connection = readers.connect(reader)
     try:
         family = recognition.by_atr(connection.atr)
@@ -86,9 +84,7 @@ def open_card(
     try:
         fitting = _fitting(modules(), family)
         with _known_as(family or Kind.OTHER):
-            return through_module(
-                readers, reader, fitting, accepted, seconds, anchors=anchors, pads=pads
-            )
+            return through_module(readers, reader, fitting, judge, seconds, pads=pads)
     except ModuleSeesNoCard:
         if family is Kind.HPC:
             raise
@@ -126,7 +122,9 @@ def _open(
         else:
             files = Files(channel, can.short_file_ids)
             with _known_as(family or Kind.PKCS15):
-                contents = application.read(files, selection, connection.atr, seen)
+                contents = application.read(
+                    files, selection, connection.atr, seen, judge.stands_alone
+                )
             selected = not files.left
         if contents is None:
             return None
@@ -160,7 +158,7 @@ def _card(
     contents = stay.contents
     pkcs15 = isinstance(contents, application.Contents)
     with _known_as(family or Kind.PKCS15 if pkcs15 else Kind.PIV):
-        holder = judge(contents.certificate)
+        holder = judge.holder(contents.certificate, contents.between)
         key = signing_key(holder.der)
         commands = _commands(channel, contents, key)
     return ApduCard(commands, stay, holder, pads)
@@ -185,25 +183,6 @@ def _known_as(kind: Kind) -> Iterator[None]:
         raise
 
 
-def _judged(
-    der: bytes, accepted: Collection[str] | None, anchors: Collection[x509.Certificate]
-) -> HolderCertificate:
-    """The certificate, usable for its holder today, trusted, and of a kind that is taken."""
-    holder = certificate.read(der)
-    # The wrong kind first: renewing an expired card of the wrong kind would help nobody.
-    if accepted is not None and holder.category not in accepted:
-        raise CardKindRefused(holder.category)
-    now = datetime.now(UTC)
-    try:
-        certificate.check(holder, now)
-        certificate.trust(holder, anchors, now)
-    except CertificateError as error:
-        if holder.category in (CardCategory.HPC, CardCategory.HOP):
-            error.kind = Kind(holder.category)
-        raise
-    return holder
-
-
 def _fitting(modules: Collection[Module], family: Kind | None) -> list[Path]:
     """The modules for such a card. Raises CardModuleMissing or -Kept, CardUnknown without any."""
     from card.pkcs11.modules import For, lack
@@ -220,10 +199,9 @@ def through_module(
     readers: Readers,
     reader: str,
     modules: Collection[Path],
-    accepted: Collection[str] | None,
+    judge: Judge,
     seconds: int,
     *,
-    anchors: Collection[x509.Certificate] = (),
     pads: PadUse = PadUse.PREFER,
 ) -> Card:
     """The card through the first of the modules that knows it.
@@ -245,7 +223,7 @@ def through_module(
         try:
             if has_pad(token):
                 pads = _unless_it_lies(readers, reader, pads)
-            holder = _judged(token.certificate, accepted, anchors)
+            holder = judge.holder(token.certificate, token.between)
             return Pkcs11Card(token, again, holder, signing_key(holder.der), pads=pads)
         except BaseException:
             token.helper.close()

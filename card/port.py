@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Protocol, runtime_checkable
@@ -157,6 +157,8 @@ class HolderCertificate:
     category: CardCategory
     not_before: datetime  # UTC
     not_after: datetime  # UTC
+    # DER of the CAs between it and the one that is trusted here, the issuer first.
+    chain: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

@@ -279,8 +279,10 @@ def refuse_revoked(
     none, or where an earlier answer still holds. Raises RevocationError, ClientCancelled.
     """
     if service is not None and service.wants_look_up:
-        anchors = backends.anchors()
-        backends.revocation().run(certificate.der, anchors, service.revocation)
+        from card.trust import authorities
+
+        issuers = authorities(certificate, backends.anchors())
+        backends.revocation().run(certificate.der, issuers, service.revocation)
 
 
 def on_table(card: Card) -> CardOnTable:

@@ -76,8 +76,8 @@ class RealBackends:
         return HttpsService(settings.service, ca_file=settings.ca)
 
     def anchors(self) -> tuple[x509.Certificate, ...]:
-        from card.certificate import anchors_in
         from card.errors import CertificateMalformed
+        from card.trust import anchors_in
         from tui.errors import FileUnusable
         from tui.settings import load_anchors
 

@@ -77,7 +77,7 @@ def load_modules() -> tuple[Module, ...]:
 
 
 def load_anchors() -> tuple[Path, ...]:
-    """The PEM files of the CAs that must have issued a card: [card] anchors of settings.toml.
+    """The PEM files of the CAs that must stand behind a card: [card] anchors of settings.toml.
 
     Raises FileUnusable.
     """

@@ -25,6 +25,7 @@ class Contents:
 
     pin: int  # the key reference that VERIFY names
     certificate: bytes = field(repr=False)  # DER
+    between: tuple[bytes, ...] = ()  # CAs' certificates: PIV has no place for them
 
 
 def find(channel: Channel) -> bool:

@@ -43,6 +43,7 @@ class Token:
     mechanisms: frozenset[int]
     key: bytes
     certificate: bytes  # DER
+    between: tuple[bytes, ...]  # DER of all others beside it; CAs' may be among them
 
     def is_same_as(self, other: Token) -> bool:
         """Whether both are the same card."""
@@ -126,9 +127,15 @@ def _read(helper: Helper, path: Path, reader: str, slots: Collection[port.Slot])
         except (CardDataMissing, CertificateMalformed) as error:
             reasons.append(error)
             continue
-        mechanisms = frozenset(opened.mechanisms)
         return Token(
-            helper, reader, number, opened.token, mechanisms, certificate.id, certificate.der
+            helper,
+            reader,
+            number,
+            opened.token,
+            frozenset(opened.mechanisms),
+            certificate.id,
+            certificate.der,
+            tuple(each.der for each in opened.certificates if each is not certificate),
         )
     raise most_telling(reasons) or ModuleSeesNoCard(helper.module, reader)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -29,6 +30,7 @@ AIDS = applications(Kind.PKCS15)
 EF_DIR = Path(objects.MF + b"\x2f\x00")
 ODF = Path(b"\x50\x31")
 TOKEN_INFO = Path(b"\x50\x32")
+MOST_AUTHORITIES = 4  # certificates that are read of a card that lists many
 
 _Object = TypeVar("_Object")
 
@@ -45,6 +47,7 @@ class Contents:
     certificate: bytes = field(repr=False)  # DER
     extended: bool  # length; as it turned out, for a reader may not have it
     place: Path | None = None  # the certificate's file; None where the CDF holds it itself
+    between: tuple[bytes, ...] = field(default=(), repr=False)  # CAs' certificates beside it, DER
 
 
 def find(channel: Channel) -> Command:
@@ -74,10 +77,15 @@ def reselect(channel: Channel, application: Command) -> None:
 
 
 def read(
-    files: Files, application: Command, atr: bytes = b"", seen: Seen | None = None
+    files: Files,
+    application: Command,
+    atr: bytes = b"",
+    seen: Seen | None = None,
+    stands_alone: Callable[[bytes], bool] = lambda _: True,
 ) -> Contents:
     """Read the selected application and choose its signing key; `seen` is asked first.
 
+    A certificate in DER that does not `stands_alone` wants the CAs' certificates beside it, too.
     Raises CardDataMalformed, CardDataMissing naming what a signature lacks, CardRefused, and what
     Channel.send raises.
     """
@@ -87,28 +95,13 @@ def read(
     token = files.read(TOKEN_INFO, "EF.TokenInfo", objects.token_info)
     directory = files.read(ODF, "EF.ODF", objects.directory)
 
-    def collect(
-        locations: tuple[Location, ...], file: str, parse: Callable[[bytes], tuple[_Object, ...]]
-    ) -> tuple[_Object, ...]:
-        found = tuple(
-            item
-            for place in locations
-            for item in (
-                parse(place.objects) if place.path is None else files.read(place.path, file, parse)
-            )
-        )
-        if not found:
-            raise CardDataMissing(file)
-        return found
-
-    pins = collect(directory.authentication, "AODF", objects.pins)
-    keys = collect(directory.private_keys, "PrKDF", objects.private_keys)
-    certificates = collect(directory.certificates, "CDF", objects.certificates)
+    pins = _collect(files, directory.authentication, "AODF", objects.pins)
+    keys = _collect(files, directory.private_keys, "PrKDF", objects.private_keys)
+    certificates = _collect(files, directory.certificates, "CDF", objects.certificates)
     key, certificate = _signing_pair(keys, certificates)
     pin = _pin_of(key, pins)
-    der = certificate.der
-    if certificate.path is not None:
-        der = files.read(certificate.path, "certificate", _whole_certificate, single=True)
+    der = _der(files, certificate)
+    between = () if stands_alone(der) else _authorities(files, directory, certificates)
     return Contents(
         atr=atr,
         application=application,
@@ -118,7 +111,49 @@ def read(
         certificate=der,
         extended=files.extended,
         place=certificate.path,
+        between=between,
     )
+
+
+def _collect(
+    files: Files,
+    locations: tuple[Location, ...],
+    file: str,
+    parse: Callable[[bytes], tuple[_Object, ...]],
+) -> tuple[_Object, ...]:
+    """The objects of one kind. Raises CardDataMissing(file) where there is none."""
+    found = tuple(
+        item
+        for place in locations
+        for item in (
+            parse(place.objects) if place.path is None else files.read(place.path, file, parse)
+        )
+    )
+    if not found:
+        raise CardDataMissing(file)
+    return found
+
+
+def _authorities(
+    files: Files, directory: objects.Directory, certificates: tuple[CertificateObject, ...]
+) -> tuple[bytes, ...]:
+    """The certificates of CAs on the card, in DER; one that cannot be read is passed over."""
+    unusable = (CardDataMalformed, CardDataMissing, CardRefused)
+    listed = [each for each in certificates if each.authority]
+    for place in directory.authorities:
+        with suppress(*unusable):
+            listed += _collect(files, (place,), "CDF", objects.certificates)
+    found: list[bytes] = []
+    for each in listed[:MOST_AUTHORITIES]:
+        with suppress(*unusable):
+            found.append(_der(files, each))
+    return tuple(found)
+
+
+def _der(files: Files, certificate: CertificateObject) -> bytes:
+    if certificate.path is None:
+        return certificate.der
+    return files.read(certificate.path, "certificate", _whole_certificate, single=True)
 
 
 def _recalled(

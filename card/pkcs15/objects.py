@@ -51,6 +51,7 @@ class Directory:
     private_keys: tuple[Location, ...]
     certificates: tuple[Location, ...]
     authentication: tuple[Location, ...]
+    authorities: tuple[Location, ...]  # trusted and useful certificates, where they are listed
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class CertificateObject:
 
 def directory(data: bytes) -> Directory:
     """EF.ODF: which file holds objects of which kind (§6.2)."""
-    kinds: dict[int, list[Location]] = {0xA0: [], 0xA4: [], 0xA8: []}
+    kinds: dict[int, list[Location]] = {tag: [] for tag in (0xA0, 0xA4, 0xA5, 0xA6, 0xA8)}
     for entry in tlv.parse(data, "EF.ODF"):
         if entry.tag in kinds:
             choice = Fields(entry.value, "EF.ODF").take(tlv.SEQUENCE, CONTEXT_0)
@@ -151,7 +152,12 @@ def directory(data: bytes) -> Directory:
                 if choice.tag == tlv.SEQUENCE
                 else Location(None, choice.value)
             )
-    return Directory(tuple(kinds[0xA0]), tuple(kinds[0xA4]), tuple(kinds[0xA8]))
+    return Directory(
+        private_keys=tuple(kinds[0xA0]),
+        certificates=tuple(kinds[0xA4]),
+        authentication=tuple(kinds[0xA8]),
+        authorities=tuple(kinds[0xA5] + kinds[0xA6]),
+    )
 
 
 def token_info(data: bytes) -> TokenInfo:

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 from status_authority import NONCE, NOW, answer, appointed, certificates, good, signed
 
-from card import certificate, tlv
+from card import certificate, tlv, trust
 from card.errors import CardError, CardRemoved
 from card.opening import open_card
 from card.pin import Pin
@@ -218,7 +219,7 @@ def _anchors() -> tuple[x509.Certificate, ...]:
 def _certificate(anchors: tuple[x509.Certificate, ...], data: bytes) -> None:
     if data.startswith(b"-----"):
         with explained():
-            certificate.anchors_in(data)
+            trust.anchors_in(data)
         return
     with explained():
         signing_key(data)
@@ -227,8 +228,11 @@ def _certificate(anchors: tuple[x509.Certificate, ...], data: bytes) -> None:
         with explained():
             certificate.check(holder, NOW)
         with explained():
-            certificate.trust(holder, (), NOW)
-        certificate.trust(holder, anchors, NOW)
+            trust.chain(holder, (), NOW)
+        with explained():
+            trust.chain(holder, anchors, NOW)
+        issuing, *roots = anchors
+        trust.chain(holder, roots, NOW, (data, issuing.public_bytes(Encoding.DER)))
 
 
 # --- the service ---------------------------------------------------------------------------------

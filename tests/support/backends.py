@@ -23,6 +23,7 @@ from card.pcsc import PcscReaders
 from card.pin import Pin
 from card.pkcs11.modules import named
 from card.port import Card, Signature, SlotState
+from card.trust import Judge
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
 from card.virtual.pad import Key, VirtualPad
@@ -262,7 +263,7 @@ class ThroughOpenSC(ThroughPcsc):
 
     def open(self) -> Card:
         reader = self._pcscd.readers[0]
-        return through_module(self._readers, reader, [OPENSC], ACCEPTED, SECONDS)
+        return through_module(self._readers, reader, [OPENSC], Judge(ACCEPTED, ()), SECONDS)
 
 
 class ThroughSoftHsm:

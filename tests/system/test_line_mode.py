@@ -367,6 +367,16 @@ def test_looked_up_before_the_pin(asking: Desk) -> None:
             assert (card.verify_count, card.tries_left) == (0, 3)
 
 
+@pytest.mark.parametrize("asking", [["ocsp"]], indirect=True)
+def test_looked_up_by_the_word_of_a_root_and_the_ca_on_the_card(asking: Desk) -> None:
+    (asking.folder / "issuing.pem").write_bytes(asking.authority.root_pem)
+    for status, outcome in (("good", DONE), ("revoked", REFUSED)):
+        toml = f"[certificate]\nstatus = '{status}'\n"
+        with card_in_reader(asking.pcscd, asking.card(toml)) as card:
+            assert asking.run("verify").status == outcome
+            assert card.verify_count == (outcome == DONE)
+
+
 @pytest.mark.parametrize(
     ("asking", "status", "code"),
     [

@@ -42,6 +42,7 @@ from card.pin import Pin
 from card.pin_pad import SECONDS
 from card.port import Card, Exchange, PadUse, PinPad, Signature, Tracer
 from card.signing import signing_key
+from card.trust import Judge
 from card.virtual.authority import Authority
 from card.virtual.card import VirtualCard
 from card.virtual.profile import Profile
@@ -414,7 +415,9 @@ def opensc(
     monkeypatch.setenv("OPENSC_CONF", str(configuration))
 
     def open_it(readers: PcscReaders, use: PadUse) -> tuple[VirtualCard, Card]:
-        return card, through_module(readers, pad_reader.name, [OPENSC], {"HPC"}, 60, pads=use)
+        return card, through_module(
+            readers, pad_reader.name, [OPENSC], Judge({"HPC"}, ()), 60, pads=use
+        )
 
     return open_it
 

@@ -32,6 +32,7 @@ from card.errors import (
     CardUnknown,
     CertificateExpired,
     CertificateMalformed,
+    CertificateUntrusted,
     KeyUnsupported,
     ModuleBroken,
     ModuleCrashed,
@@ -56,6 +57,7 @@ from card.pin import Pin
 from card.pkcs11.card import Pkcs11Card
 from card.pkcs11.modules import For, Module, find, named
 from card.port import Card
+from card.trust import Judge
 from card.virtual.authority import Authority
 from card.virtual.card import Presence, VirtualCard
 from card.virtual.profile import Profile
@@ -529,9 +531,9 @@ def opensc(
         yield card
 
 
-def through_opensc() -> Card:
+def through_opensc(*anchors: x509.Certificate) -> Card:
     with closing(PcscReaders()) as readers:
-        return through_module(readers, READERS[0], [OPENSC], {"HPC"}, SECONDS)
+        return through_module(readers, READERS[0], [OPENSC], Judge({"HPC"}, anchors), SECONDS)
 
 
 def test_opensc_signs_with_one_verify(opensc: VirtualCard) -> None:
@@ -543,6 +545,16 @@ def test_opensc_signs_with_one_verify(opensc: VirtualCard) -> None:
         signature = card.sign(pin_of(RIGHT), MESSAGE, None)
         check(signature.value, card.certificate.der)
     assert (opensc.verify_count, opensc.tries_left) == (1, 3)
+
+
+def test_the_ca_that_the_token_holds_leads_to_a_root(
+    opensc: VirtualCard, authority: Authority
+) -> None:
+    with closing(through_opensc(authority.root)) as card:
+        assert card.certificate.chain == (authority.issuing_der,)
+    with pytest.raises(CertificateUntrusted):
+        through_opensc(Authority.create().root)
+    assert opensc.verify_count == 0
 
 
 def test_a_wrong_pin_through_opensc_costs_exactly_one_try(opensc: VirtualCard) -> None:

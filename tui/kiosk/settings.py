@@ -29,7 +29,7 @@ EXAMPLE = """\
 # /etc/hca-bind/kiosk.toml: owned by root, and not writable by the account of the kiosk.
 service = "https://report.example.invalid"     # the one service of this kiosk
 # ca = "/etc/hca-bind/service-ca.pem"          # trust this PEM file only
-# anchors = ["/etc/hca-bind/hca.pem"]          # the CAs that must have issued a card
+# anchors = ["/etc/hca-bind/hca.pem"]          # the CAs that must stand behind a card
 # pcsc_socket = "/run/pcscd/pcscd.comm"        # where pcscd listens, if not there
 actions = ["register", "rebind", "troubleshooting"]
 pin_pad = "prefer"                             # readers with keys: prefer, only or off

@@ -17,7 +17,6 @@ from card.errors import (
     CertificateExpired,
     CertificateMalformed,
     CertificateNotYetValid,
-    CertificateUntrusted,
     CertificateUsage,
 )
 from card.port import CardCategory
@@ -163,32 +162,3 @@ def test_damage_is_malformed_or_still_a_certificate(whole: bytes, data: st.DataO
         certificate.check(certificate.read(bytes(damaged)), datetime.now(UTC))
     except CardError as error:
         assert error.code.startswith("card.certificate.")  # noqa: PT017 - any of four
-
-
-def test_a_card_that_says_it_is_hcas_names_hca_as_its_issuer(authority: Authority) -> None:
-    now = datetime.now(UTC)
-    holder = certificate.read(authority.issue(Profile.parse(EC)).certificate)
-    certificate.trust(holder, (), now)
-    with pytest.raises(CertificateUntrusted) as caught:
-        certificate.trust(replace(holder, issuer="某測試中心"), (), now)
-    assert caught.value.facts() == {"issuer": "某測試中心"}
-    certificate.trust(replace(holder, issuer="某測試中心", category=CardCategory.OTHER), (), now)
-
-
-def test_an_anchor_must_have_issued_it(authority: Authority) -> None:
-    now = datetime.now(UTC)
-    holder = certificate.read(authority.issue(Profile.parse(EC)).certificate)
-    stranger = Authority.create()  # of the same name, with another key
-    certificate.trust(holder, (stranger.issuing, authority.issuing), now)
-    for wrong in (stranger.issuing, authority.root):
-        with pytest.raises(CertificateUntrusted):
-            certificate.trust(holder, (wrong,), now)
-    with pytest.raises(CertificateUntrusted):
-        certificate.trust(holder, (authority.issuing,), now + timedelta(days=50 * 365))
-
-
-def test_the_anchors_of_a_file(authority: Authority) -> None:
-    assert certificate.anchors_in(authority.chain_pem) == (authority.issuing, authority.root)
-    for broken in (b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
-        with pytest.raises(CertificateMalformed):
-            certificate.anchors_in(broken)
