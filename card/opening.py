@@ -110,8 +110,8 @@ def _open(
     stay = seen.in_place(connection)
     if stay is not None:
         return _card(channel, stay, judge, family, pads)
-    # Undisturbed: what another program selected between two of these would be read as this card's
-    # and say which of its PINs is asked for.
+    # One transaction around the VERIFY that asks for the tries and all that says which PIN it is:
+    # what another program selected between two of these would be read as this application's.
     with connection.transaction():
         contents: Contents | None
         selected = True

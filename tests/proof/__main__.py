@@ -1,7 +1,7 @@
 """`make proof`: all that SECURITY.md promises, the whole of every matrix; one table at the end.
 
 Exit status: 0: every promise was kept; 1: one was missed; 3: all were kept but the audit's, as no
-advisory service could be asked. It takes about an hour and a half on two quiet cores; `--only
+advisory service could be asked. It takes about an hour on two quiet cores; `--only
 residue kills` is a part of it, `--fuzz N` another number of executions of each parser.
 """
 

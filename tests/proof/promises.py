@@ -60,7 +60,7 @@ class Promise:
 
 PROMISES = (
     Promise("residue", "no PIN stays anywhere", "PIN residue", "searches", 90),
-    Promise("card", "every command to a card × every fault", "card faults", "cells", 33_000),
+    Promise("card", "every command to a card × every fault", "card faults", "cells", 37_000),
     Promise("card", "another card answers from any command on", "card swapped", "cells", 140),
     Promise("card", "the wizard at broken cards", "wizard at broken cards", "cells", 2_400),
     Promise(
