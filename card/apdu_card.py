@@ -26,7 +26,7 @@ from card.port import (
 from card.seen import Stay
 from card.signing import SigningKey
 
-FEW = 2  # tries; fewer than this were told: ask again instead of remembering
+FEW = 2  # tries; where a card told of so few or fewer, it is asked again after the right PIN
 
 
 class Commands(Protocol):

@@ -49,6 +49,3 @@ class Seen:
     def keep(self, connection: Connection, stay: Stay) -> None:
         """The card at the other end was read and checked."""
         self._stays[id(stay.contents)] = connection.stay, stay
-
-    def forget(self) -> None:
-        self._stays.clear()

@@ -35,10 +35,7 @@ class Registry:
 
 @dataclass(frozen=True)
 class Registered:
-    """`given`: in p11-kit's order. `kept`: modules that its files name and keep from this program,
-
-    each with the file that does.
-    """
+    """`given`: in p11-kit's order. `kept`: those that its files keep from us, and which does."""
 
     given: tuple[Path, ...] = ()
     kept: Mapping[Path, Path] = field(default_factory=dict)
@@ -100,9 +97,9 @@ class _Entry:
 
     @property
     def keeper(self) -> Path | None:
-        """The file that keeps it from us. With both lists, which the manual forbids, p11-kit goes
+        """The file that keeps it from us, None where none does.
 
-        by enable-in.
+        With both lists, which the manual forbids, p11-kit goes by enable-in.
         """
         for programs, file in self.says("enable-in"):
             return None if PROGRAM in _LIST.split(programs) else file

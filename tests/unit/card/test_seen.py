@@ -144,7 +144,7 @@ def test_a_card_that_comes_back_is_not_read_anew(make_scripted: MakeScripted) ->
     assert again.sign(pin_of(b"Test-123"), MESSAGE, again.tries_left()).algorithm == "ES256"
     signing = [0xA4, 0x20, 0x20, 0x22, 0x2A, 0xA4]
     assert [c[1] for c in readers.commands[read + 4 :]] == signing
-    seen.forget()
+    seen = Seen()
     before = len(readers.commands)
     open_card(readers, READER, seen=seen)
     assert len(readers.commands) - before == read
